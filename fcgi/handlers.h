@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Every handler: parse, call, render. One file per aggregate; routes.c names them all. */
+#ifndef CS_FCGI_HANDLERS_H
+#define CS_FCGI_HANDLERS_H
+
+#include "fcgi/ctx.h"
+
+/* h_health.c */
+enum cs_err h_healthz(struct ctx *c);
+enum cs_err h_readyz(struct ctx *c);
+/* h_node.c */
+enum cs_err h_node_create(struct ctx *c);
+enum cs_err h_node_list(struct ctx *c);
+enum cs_err h_node_get(struct ctx *c);
+enum cs_err h_node_update(struct ctx *c);
+enum cs_err h_node_delete(struct ctx *c);
+enum cs_err h_node_credentials(struct ctx *c);
+enum cs_err h_heartbeat(struct ctx *c);
+/* h_claim.c */
+enum cs_err h_claim_task(struct ctx *c);
+enum cs_err h_pending_tasks(struct ctx *c);
+/* h_report.c */
+enum cs_err h_task_status(struct ctx *c);
+enum cs_err h_report_completion(struct ctx *c);
+/* h_upload.c */
+enum cs_err h_upload_articles(struct ctx *c);
+/* h_alloc.c */
+enum cs_err h_allocation_list(struct ctx *c);
+enum cs_err h_allocation_get(struct ctx *c);
+enum cs_err h_allocation_cancel(struct ctx *c);
+enum cs_err h_pending_allocations(struct ctx *c);
+enum cs_err h_dispatch_task(struct ctx *c);
+
+#endif
