@@ -1,32 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON Web Tokens as WeRSS mints them: HS256 over a shared secret, sub = username, exp required.
- * The algorithm is never taken from the token: anything but a header that says HS256 is refused, and
- * the signature is always checked as HS256. Only what is needed is read, by a small strict scanner
- * over the decoded JSON (this room has no JSON library): objects of string, number, true, false,
- * null and nested values, duplicate keys refused.
+ * JSON Web Tokens as WeRSS mints them: HS256 over a shared secret. This room checks and makes the
+ * signature; it has no JSON library, so the decoded header and claims go back as text to a caller
+ * that has one (fcgi/guard.c). The algorithm is never taken from the token: the signature is always
+ * checked as HS256, whatever the header says, and the caller refuses a header that says otherwise.
  */
 #ifndef CS_CORE_TOKEN_H
 #define CS_CORE_TOKEN_H
 
+#include "base/arena.h"
 #include "base/err.h"
 
-#define TOKEN_SUB_MAX 255 /* bytes */
-#define TOKEN_MAX     4096
+#define TOKEN_MAX 4096 /* bytes of a token that is looked at */
 
-struct token_claims {
-	char sub[TOKEN_SUB_MAX + 1];
-	int64_t exp; /* unix seconds; fractions cut */
-	int64_t nbf; /* 0: absent */
-};
-
-enum token_result { TOKEN_OK, TOKEN_MALFORMED, TOKEN_ALG, TOKEN_SIGNATURE, TOKEN_EXPIRED, TOKEN_NOT_YET };
-
-/* Checks TOKEN at NOW_S (unix seconds; no leeway for exp, 60 s for nbf). */
-enum token_result token_verify(const char *token, const char *secret, int64_t now_s, struct token_claims *claims);
-/* Mints a token for SUB until EXP; OUT of SIZE bytes. False when it does not fit. */
+/*
+ * Splits TOKEN ("header.claims.signature", base64url without padding), checks its signature in
+ * constant time and decodes. False: malformed, too long, or not signed with SECRET; then *HEADER and
+ * *CLAIMS are untouched. They are NUL-terminated JSON text in the arena (lengths beside them, since
+ * the text may hold NUL: the JSON parser refuses that).
+ */
+bool token_open(const char *token, const char *secret, struct arena *a, const char **header,
+    size_t *header_len, const char **claims, size_t *claims_len);
+/* Mints a token of SUB (JSON-escaped here), iat and exp in unix seconds, into OUT. False: does not fit. */
 bool token_mint(char *out, size_t size, const char *sub, int64_t iat, int64_t exp, const char *secret);
-const char *token_result_name(enum token_result r);
 /* WeRSS's well-known default secret. */
 bool token_secret_is_well_known(const char *secret);
 
