@@ -1,0 +1,204 @@
+-- SPDX-License-Identifier: MIT
+-- The transitions that write several tables, each one transaction in one round trip. They carry out
+-- what src/core/alloc.c decided; the decision is guarded by the version it was taken on, so nothing
+-- is ever done on a stale read: moved = 0 tells the caller to read and decide anew.
+-- Lock order: node, then allocation.
+
+DELIMITER $$
+
+-- Ends an open allocation's attempt or its life.
+--   p_status   pending: back into the pool after p_delay_ms; else terminal
+--   p_outcome  of the attempt that this ends; NULL: none ends
+--   p_late     attempt of a former holder whose report this is; 0: the holder's own, or nobody's
+--   p_failures, p_losts  the counts from now on
+--   p_result   result_summary to keep; NULL: none
+--   p_retry_*  feeds (JSON array) that go out again as a new allocation: their id and row number,
+--              its status (pending or failed), delay and error; p_retry_feeds NULL: none
+--   p_log_*    sync log row to write; p_log_id NULL: none
+-- Returns one row: moved (1 or 0).
+CREATE OR REPLACE PROCEDURE cascade_end(
+    IN p_seq BIGINT, IN p_ver INT UNSIGNED,
+    IN p_status VARCHAR(20), IN p_outcome VARCHAR(20), IN p_late INT,
+    IN p_failures INT, IN p_losts INT, IN p_delay_ms BIGINT,
+    IN p_error MEDIUMTEXT, IN p_result MEDIUMTEXT,
+    IN p_retry_id VARCHAR(255), IN p_retry_seq BIGINT, IN p_retry_feeds MEDIUMTEXT,
+    IN p_retry_status VARCHAR(20), IN p_retry_delay_ms BIGINT, IN p_retry_error MEDIUMTEXT,
+    IN p_log_id VARCHAR(255), IN p_log_node VARCHAR(255), IN p_log_operation VARCHAR(50),
+    IN p_log_count INT, IN p_log_extra MEDIUMTEXT)
+    MODIFIES SQL DATA
+    SQL SECURITY INVOKER
+BEGIN
+    DECLARE v_found BOOL DEFAULT 1;
+    DECLARE v_id, v_node_id VARCHAR(255);
+    DECLARE v_task, v_node INT UNSIGNED DEFAULT 0;
+    DECLARE v_attempt, v_failures INT;
+    DECLARE v_credit_us BIGINT;
+    DECLARE v_claimed_at, v_started_at DATETIME(3);
+    DECLARE CONTINUE HANDLER FOR NOT FOUND SET v_found = 0;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        ROLLBACK;
+        RESIGNAL;
+    END;
+
+    START TRANSACTION;
+    SELECT o.id, o.task, o.node, o.attempt, o.failures, o.claimed_at, o.started_at,
+           TIMESTAMPDIFF(MICROSECOND, o.ready_at, o.order_at), n.node_id
+      INTO v_id, v_task, v_node, v_attempt, v_failures, v_claimed_at, v_started_at, v_credit_us, v_node_id
+      FROM cascade_open o LEFT JOIN cascade_node n ON n.seq = o.node
+     WHERE o.seq = p_seq AND o.ver = p_ver;
+    IF v_found AND v_node <> 0 THEN
+        UPDATE cascade_node SET open_count = open_count - 1 WHERE seq = v_node AND open_count > 0;
+    END IF;
+    IF v_found AND p_status = 'pending' THEN
+        UPDATE cascade_open
+           SET state = 0, node = 0, ver = ver + 1, failures = p_failures, losts = p_losts,
+               ready_at = NOW(3) + INTERVAL p_delay_ms * 1000 MICROSECOND,
+               order_at = NOW(3) + INTERVAL (p_delay_ms * 1000 + v_credit_us) MICROSECOND,
+               assigned_at = NULL, claimed_at = NULL, started_at = NULL, lease_until = NULL,
+               failed_nodes = IF(p_failures > v_failures AND v_node <> 0 AND LENGTH(failed_nodes) < 240,
+                                 CONCAT_WS(',', NULLIF(failed_nodes, ''), v_node), failed_nodes)
+         WHERE seq = p_seq AND ver = p_ver;
+        SET v_found = ROW_COUNT();
+    ELSEIF v_found THEN
+        DELETE FROM cascade_open WHERE seq = p_seq AND ver = p_ver;
+        SET v_found = ROW_COUNT();
+    END IF;
+
+    IF NOT v_found THEN
+        ROLLBACK;
+        SELECT 0 AS moved;
+    ELSE
+        IF p_late > 0 THEN
+            UPDATE cascade_attempt
+               SET outcome = p_outcome, ended_at = NOW(3), error_message = p_error
+             WHERE allocation_id = v_id AND attempt = p_late;
+            SELECT node_id, claimed_at, started_at INTO v_node_id, v_claimed_at, v_started_at
+              FROM cascade_attempt WHERE allocation_id = v_id AND attempt = p_late;
+        ELSEIF p_outcome IS NOT NULL THEN
+            INSERT INTO cascade_attempt
+                (allocation_id, attempt, node, node_id, claimed_at, started_at, ended_at, outcome, error_message)
+            VALUES (v_id, v_attempt, v_node, COALESCE(v_node_id, ''), v_claimed_at, v_started_at, NOW(3),
+                    p_outcome, p_error)
+            ON DUPLICATE KEY UPDATE started_at = v_started_at, ended_at = NOW(3), outcome = p_outcome,
+                                    error_message = p_error;
+        END IF;
+        IF p_status = 'pending' THEN
+            UPDATE we_cascade_task_allocations
+               SET status = 'pending', node_id = NULL, claimed_at = NULL, started_at = NULL,
+                   error_message = p_error, updated_at = NOW()
+             WHERE id = v_id;
+        ELSE
+            DELETE FROM cascade_open_feed WHERE open_seq = p_seq;
+            UPDATE we_cascade_task_allocations
+               SET status = p_status,
+                   node_id = IF(p_outcome IS NULL, NULL, v_node_id),
+                   claimed_at = COALESCE(v_claimed_at, claimed_at),
+                   started_at = COALESCE(v_started_at, started_at),
+                   completed_at = NOW(), error_message = p_error,
+                   result_summary = COALESCE(p_result, result_summary), updated_at = NOW()
+             WHERE id = v_id;
+        END IF;
+        IF p_retry_feeds IS NOT NULL THEN
+            CALL cascade_again(v_id, v_task, v_attempt, p_failures + 1, p_losts, v_credit_us, v_node,
+                p_retry_id, p_retry_seq, p_retry_feeds, p_retry_status, p_retry_delay_ms, p_retry_error);
+        END IF;
+        IF p_log_id IS NOT NULL THEN
+            CALL cascade_log(p_log_id, p_log_node, p_log_operation, 'push', p_log_count, NULL, p_log_extra);
+        END IF;
+        COMMIT;
+        SELECT 1 AS moved;
+    END IF;
+END $$
+
+-- Part of the caller's transaction: a new allocation for the failed feeds of allocation p_from, which
+-- counts as their next attempt: attempt number and counts go on.
+CREATE OR REPLACE PROCEDURE cascade_again(
+    IN p_from VARCHAR(255), IN p_task INT UNSIGNED, IN p_attempt INT, IN p_failures INT, IN p_losts INT,
+    IN p_credit_us BIGINT, IN p_node INT UNSIGNED, IN p_id VARCHAR(255), IN p_seq BIGINT,
+    IN p_feeds MEDIUMTEXT, IN p_status VARCHAR(20), IN p_delay_ms BIGINT, IN p_error MEDIUMTEXT)
+    MODIFIES SQL DATA
+    SQL SECURITY INVOKER
+BEGIN
+    IF p_status = 'pending' THEN
+        INSERT INTO cascade_open_feed (task, feed_id, open_seq)
+        SELECT p_task, j.feed, p_seq
+          FROM JSON_TABLE(p_feeds, '$[*]' COLUMNS (feed VARCHAR(255) PATH '$')) j;
+        INSERT INTO cascade_open (seq, id, task, attempt, failures, losts, ready_at, order_at, failed_nodes)
+        VALUES (p_seq, p_id, p_task, p_attempt, p_failures, p_losts,
+                NOW(3) + INTERVAL p_delay_ms * 1000 MICROSECOND,
+                NOW(3) + INTERVAL (p_delay_ms * 1000 + p_credit_us) MICROSECOND, p_node);
+    END IF;
+    INSERT INTO we_cascade_task_allocations
+        (id, task_id, task_name, cron_exp, node_id, feed_ids, status, error_message, dispatched_at,
+         completed_at, schedule_run_id, article_count, new_article_count, created_at, updated_at)
+    SELECT p_id, task_id, task_name, cron_exp, NULL, p_feeds, p_status, p_error, NOW(),
+           IF(p_status = 'pending', NULL, NOW()), schedule_run_id, 0, 0, NOW(), NOW()
+      FROM we_cascade_task_allocations WHERE id = p_from;
+END $$
+
+-- A former holder completes an allocation that has meanwhile failed or timed out.
+-- Returns one row: moved = 1 done, 0 the state is another by now, 2 something newer is open for its feeds.
+CREATE OR REPLACE PROCEDURE cascade_complete_late(
+    IN p_id VARCHAR(255), IN p_attempt INT, IN p_result MEDIUMTEXT,
+    IN p_retry_id VARCHAR(255), IN p_retry_feeds MEDIUMTEXT, IN p_retry_error MEDIUMTEXT,
+    IN p_log_id VARCHAR(255), IN p_log_node VARCHAR(255), IN p_log_operation VARCHAR(50),
+    IN p_log_count INT, IN p_log_extra MEDIUMTEXT)
+    MODIFIES SQL DATA
+    SQL SECURITY INVOKER
+BEGIN
+    DECLARE v_status VARCHAR(20);
+    DECLARE v_newer INT;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        ROLLBACK;
+        RESIGNAL;
+    END;
+
+    START TRANSACTION;
+    SELECT status INTO v_status FROM we_cascade_task_allocations WHERE id = p_id FOR UPDATE;
+    SELECT COUNT(*) INTO v_newer
+      FROM we_cascade_task_allocations a
+      JOIN cascade_task t ON t.task_id = a.task_id
+      JOIN JSON_TABLE(a.feed_ids, '$[*]' COLUMNS (feed VARCHAR(255) PATH '$')) j
+      JOIN cascade_open_feed f ON f.task = t.seq AND f.feed_id = CONVERT(j.feed USING {{charset}}) COLLATE {{collation}}
+     WHERE a.id = p_id;
+    IF v_status IS NULL OR v_status NOT IN ('failed', 'timeout') OR EXISTS (SELECT 1 FROM cascade_open WHERE id = p_id) THEN
+        ROLLBACK;
+        SELECT 0 AS moved;
+    ELSEIF v_newer > 0 THEN
+        ROLLBACK;
+        SELECT 2 AS moved;
+    ELSE
+        UPDATE we_cascade_task_allocations a
+          JOIN cascade_attempt t ON t.allocation_id = a.id AND t.attempt = p_attempt
+           SET a.status = 'completed', a.node_id = t.node_id, a.claimed_at = t.claimed_at,
+               a.started_at = t.started_at, a.completed_at = NOW(), a.error_message = NULL,
+               a.result_summary = COALESCE(p_result, a.result_summary), a.updated_at = NOW(),
+               t.outcome = 'completed', t.ended_at = NOW(3), t.error_message = NULL
+         WHERE a.id = p_id;
+        IF p_retry_feeds IS NOT NULL THEN
+            CALL cascade_again(p_id, 0, 0, 0, 0, 0, 0, p_retry_id, 0, p_retry_feeds, 'failed', 0, p_retry_error);
+        END IF;
+        IF p_log_id IS NOT NULL THEN
+            CALL cascade_log(p_log_id, p_log_node, p_log_operation, 'push', p_log_count, NULL, p_log_extra);
+        END IF;
+        COMMIT;
+        SELECT 1 AS moved;
+    END IF;
+END $$
+
+-- Part of the caller's transaction: one finished row of the sync log.
+CREATE OR REPLACE PROCEDURE cascade_log(
+    IN p_id VARCHAR(255), IN p_node_id VARCHAR(255), IN p_operation VARCHAR(50), IN p_direction VARCHAR(20),
+    IN p_count INT, IN p_error MEDIUMTEXT, IN p_extra MEDIUMTEXT)
+    MODIFIES SQL DATA
+    SQL SECURITY INVOKER
+BEGIN
+    INSERT INTO we_cascade_sync_logs
+        (id, node_id, operation, direction, status, data_count, error_message, extra_data, started_at, completed_at)
+    VALUES (p_id, p_node_id, p_operation, p_direction, IF(p_error IS NULL, 1, 2), p_count, p_error, p_extra,
+            NOW(), NOW());
+END $$
+
+DELIMITER ;

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Open allocations and what happens to them. Every function is one guarded statement or transaction;
+ * the rules are core/alloc.h's. Counts, guards and the shown row (we_cascade_task_allocations) always
+ * change together.
+ */
+#ifndef CS_DB_DB_ALLOC_H
+#define CS_DB_DB_ALLOC_H
+
+#include "base/arena.h"
+#include "conf/conf.h"
+#include "core/alloc.h"
+#include "db/db.h"
+
+/* An allocation as one node sees it. Text in the caller's arena. */
+struct db_alloc {
+	bool found;
+	const char *id;
+	const char *task_id;
+	const char *feed_ids;	/* JSON array */
+	enum alloc_state state; /* of the open row if there is one, else as shown */
+	int64_t seq;		/* 0: not open */
+	int64_t ver;
+	int64_t node;		/* holder or reserved for; 0 nobody */
+	int64_t attempt;	/* number of the current or last hand-out */
+	int failures, losts;
+	int max_attempts;	/* the task's, 0 = the configuration's */
+	bool lapsed;		/* its lease ran out (and nobody has noticed yet) */
+	/* the asking node's last ended attempt at it; 0 = it never held it before */
+	int64_t mine;
+	const char *mine_outcome;
+	bool mine_reported;	/* that end was the node's own report (failed or completed) */
+};
+
+/* Reads allocation ID as NODE (cascade_node.seq, 0 = nobody in particular) sees it. */
+enum cs_err db_alloc_get(struct db *db, const char *id, int64_t node, struct arena *a,
+    struct db_alloc *out, struct fault *f) cs_mustcheck;
+
+/* A row for the sync log, written in the same transaction; NULL where none is wanted. */
+struct db_log {
+	const char *node_id;
+	const char *operation;
+	int64_t count;
+	const char *extra; /* JSON or NULL */
+};
+
+/* What an end leaves behind besides the state. All may be NULL or 0. */
+struct db_end {
+	const char *error;	  /* error_message */
+	const char *result;	  /* result_summary, JSON */
+	const char *failed_feeds; /* JSON array: they go out again as a new allocation */
+	int64_t late_attempt;	  /* the former holder's attempt whose report this is */
+	const struct db_log *log;
+};
+
+/*
+ * Ends AL by EVENT (a rule with verdict MOVE to a terminal state, or RETRY). *MOVED is false where the
+ * allocation has changed since it was read: read it and decide anew.
+ */
+enum cs_err db_alloc_end(struct db *db, const struct conf *conf, const struct db_alloc *al,
+    enum alloc_event event, const struct db_end *end, bool *moved, struct fault *f) cs_mustcheck;
+
+enum db_claim { CLAIM_TAKEN, CLAIM_MISSED };
+/* Hands SEQ to NODE if it is ready and the node's own or nobody's, and the node has room for it. */
+enum cs_err db_alloc_claim(struct db *db, const struct conf *conf, int64_t node, int64_t seq,
+    enum db_claim *out, struct fault *f) cs_mustcheck;
+
+/* The holder reports executing, or proves that it works: state and lease. *MOVED as above. */
+enum cs_err db_alloc_executing(struct db *db, const struct conf *conf, const struct db_alloc *al,
+    int64_t node, bool *moved, struct fault *f) cs_mustcheck;
+/* A former holder takes pending work again if it has room. *MOVED false: changed, or no room. */
+enum cs_err db_alloc_retake(struct db *db, const struct conf *conf, const struct db_alloc *al,
+    int64_t node, bool *moved, struct fault *f) cs_mustcheck;
+/* A former holder completes what has failed or timed out. CS_ECONFLICT: something newer is open. */
+enum cs_err db_alloc_complete_late(struct db *db, const struct db_alloc *al, const struct db_end *end,
+    bool *moved, struct fault *f) cs_mustcheck;
+/* Takes a reservation away: back into the pool, nobody's. *MOVED as above. */
+enum cs_err db_alloc_unassign(struct db *db, int64_t seq, int64_t ver, bool *moved,
+    struct fault *f) cs_mustcheck;
+
+/*
+ * Takes everything away from NODE: reservations go back to the pool, held work ends by EVENT
+ * (EV_NODE_LOST, EV_NODE_DELETED, EV_NODE_INACTIVE); executing work only where EXECUTING_TOO. *RELEASED
+ * (may be NULL) counts them. Not one transaction: each allocation is, and a repetition goes on where
+ * it stopped.
+ */
+enum cs_err db_alloc_release_node(struct db *db, const struct conf *conf, int64_t node,
+    enum alloc_event event, bool executing_too, int64_t *released, struct fault *f) cs_mustcheck;
+
+#endif

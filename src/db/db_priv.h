@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this room share; nobody else includes it. */
+#ifndef CS_DB_DB_PRIV_H
+#define CS_DB_DB_PRIV_H
+
+#include "base/base.h"
+#include "db/db.h"
+
+#include <mysql.h>
+
+/* Most parameters and columns of one statement; checked when db_stmt.c is compiled. */
+#define DB_PARAM_MAX 64
+#define DB_COL_MAX   64
+
+/* A row of stmt.def. */
+struct stmt_row {
+	const char *name;
+	const char *params;
+	const char *cols;
+	const char *sql;
+};
+extern const struct stmt_row db_stmt_rows[STMT__MAX];
+
+struct db {
+	const struct conf *conf;
+	MYSQL *mysql;		     /* NULL: not connected */
+	MYSQL_STMT *stmt[STMT__MAX]; /* prepared on this connection; NULL: not yet */
+	unsigned version;
+	bool mariadb;
+	bool bulk;	   /* the server takes arrays of parameters */
+	size_t packet_max; /* the server's max_allowed_packet */
+	bool in_tx;
+	enum cs_err tx_err; /* why the open transaction can only be rolled back; CS_OK: it is sound */
+	int64_t retry_ms;   /* no attempt to connect before this (monotonic) */
+	unsigned io_timeout_s;
+	struct db_stats stats;
+};
+
+/* Connected and free to run a statement; connects unless a transaction was lost with its connection. */
+enum cs_err db_ready(struct db *db, struct fault *f) cs_mustcheck;
+/* Fails with the code that error NUMBER maps to, and does to the connection what it calls for. WORDS
+ * may belong to the connection. */
+enum cs_err db_failed(struct db *db, struct fault *f, const char *what, unsigned number,
+    const char *words);
+/* Whether NUMBER means that a prepared handle is of no more use, though its connection is. */
+bool db_error_is_stale(unsigned number);
+
+/* Copies the result that is waiting on ST into ROWS. False: ST, or memory (*OOM), failed. */
+bool db_rows_read(struct db_rows *rows, MYSQL_STMT *st, const char *cols, bool *oom) cs_mustcheck;
+
+#endif
