@@ -12,16 +12,19 @@
 #define BUF_KEEP (64u * 1024)
 
 struct buf {
-	char *data;   /* always NUL-terminated once anything was added; NULL before */
-	size_t len;   /* bytes, without the NUL */
-	size_t size;  /* allocated */
-	size_t cap;   /* never grow beyond; 0 = no bound */
-	bool failed;  /* out of memory or beyond cap: data is incomplete */
+	char *data;  /* always NUL-terminated once anything was added; NULL before */
+	size_t len;  /* bytes, without the NUL */
+	size_t size; /* allocated */
+	size_t cap;  /* len never grows beyond; 0 = no bound; kept by buf_reset() */
+	bool failed; /* out of memory or beyond cap: data is incomplete */
 };
 
 void buf_reset(struct buf *b);
 void buf_free(struct buf *b);
-/* Makes room for N more bytes and returns where they go (caller then adds to len), NULL on failure. */
+/*
+ * Makes room for N more bytes and returns where they go, NULL on failure. The caller then adds to
+ * len what it wrote; data stays NUL-terminated where that is all N bytes, else it adds the NUL.
+ */
 char *buf_reserve(struct buf *b, size_t n);
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_puts(struct buf *b, const char *s);

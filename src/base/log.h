@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Structured log lines (logfmt): time, level, program, pid, message and key=value pairs, one line an
- * event, to stderr, syslog or a file (reopened by log_reopen(), for logrotate). Values are quoted and
- * escaped, so no input can forge a line. Secrets must not be passed in: there is no filter.
+ * Structured log lines (logfmt): time, level, program, pid, message and key=value pairs, one line
+ * an event, to stderr, syslog or a file (reopened by log_reopen(), for logrotate). Values are
+ * quoted and escaped, so no input can forge a line. Secrets must not be passed in: there is no
+ * filter.
  */
 #ifndef CS_BASE_LOG_H
 #define CS_BASE_LOG_H
@@ -12,7 +13,8 @@
 enum log_level { LOG_LVL_ERROR, LOG_LVL_WARN, LOG_LVL_INFO, LOG_LVL_DEBUG };
 
 /* TARGET: "stderr", "syslog" or an absolute path. Before this call lines go to stderr. */
-enum cs_err log_open(const char *program, const char *target, enum log_level level, struct fault *f);
+enum cs_err log_open(
+    const char *program, const char *target, enum log_level level, struct fault *f);
 enum cs_err log_reopen(struct fault *f);
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
@@ -24,10 +26,11 @@ bool log_enabled(enum log_level level);
  *	log_end(&l);
  */
 struct log_line {
-	char text[2048]; /* longer lines are cut, marked by a final "…" */
+	char text[2048]; /* longer lines are cut, marked by a final "…" (inside its quotes) */
 	size_t len;
 	enum log_level level;
-	bool on;
+	bool on;  /* the level is enabled */
+	bool cut; /* no room left: later pairs are left out */
 };
 void log_begin(struct log_line *l, enum log_level level, const char *event);
 void log_str(struct log_line *l, const char *key, const char *value); /* NULL: key left out */

@@ -12,6 +12,8 @@
 
 /* Decimal integer within [MIN, MAX]. */
 bool parse_int(const char *s, int64_t min, int64_t max, int64_t *out);
+/* Octal digits, at most MAX: permission bits such as "0660". */
+bool parse_octal(const char *s, int64_t max, int64_t *out);
 /* "true", "false", "yes", "no", "on", "off", "1", "0". */
 bool parse_bool(const char *s, bool *out);
 /* Duration in seconds: "90", "90s", "15m", "2h", "7d". */
@@ -22,10 +24,13 @@ bool parse_size(const char *s, int64_t min, int64_t max, int64_t *out);
 bool parse_time_utc(const char *s, int64_t *out);
 /* "2024-01-01T00:00:00" of UTC seconds. BUF holds at least 20 bytes. Returns BUF. */
 const char *render_time_utc(char *buf, size_t size, int64_t t);
-/* http:// or https:// with a host, no blanks, control characters or user:password, at most MAX bytes. */
+/* http:// or https:// with a host, no blanks, control characters or user:password, at most MAX
+ * bytes. */
 bool parse_is_http_url(const char *s, size_t max);
 /* Well-formed UTF-8 of N bytes (no surrogates, no overlong forms, no value above U+10FFFF). */
 bool parse_is_utf8(const char *s, size_t n);
+/* Bytes of the well-formed character at the start of S (N bytes); 0 where there is none. */
+size_t utf8_next(const char *s, size_t n);
 /* Number of characters (code points) of well-formed UTF-8. */
 size_t utf8_chars(const char *s);
 /* Bytes of the longest prefix of S that has at most MAX characters. */

@@ -30,8 +30,8 @@ struct conf_list {
 struct conf_mount {
 	const char *prefix; /* "/api/v1/cascade", no final slash */
 	size_t prefix_len;
-	int success;	    /* envelope code of success */
-	bool single;	    /* /pending-tasks always answers one package */
+	int success; /* envelope code of success */
+	bool single; /* /pending-tasks always answers one package */
 };
 
 struct conf {

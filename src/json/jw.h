@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes JSON text straight into a buf. Failure is the buffer's, sticky: ask buf_failed() at the end.
- * Commas are placed by the writer. Strings must be UTF-8; control characters, quotes and backslashes
- * are escaped, an invalid byte becomes U+FFFD.
+ * Writes JSON text straight into a buf. Failure is the buffer's, sticky: ask buf_failed() at the
+ * end. Commas are placed by the writer. Strings must be UTF-8; control characters, quotes and
+ * backslashes are escaped, an invalid byte becomes U+FFFD.
  */
 #ifndef CS_JSON_JW_H
 #define CS_JSON_JW_H

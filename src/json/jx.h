@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads JSON: parse with limits, typed access, and whole objects by a field table, so that a handler
- * says what it expects as data. The only user of json-c. A struct jx belongs to its document and
- * lives as long as it.
+ * Reads JSON: parse with limits, typed access, and whole objects by a field table, so that a
+ * handler says what it expects as data. The only user of json-c. A struct jx belongs to its
+ * document and lives as long as it.
  */
 #ifndef CS_JSON_JX_H
 #define CS_JSON_JX_H
@@ -10,8 +10,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-struct jx;	/* one JSON value (borrowed) */
-struct jx_doc;	/* a parsed document (owned) */
+struct jx;     /* one JSON value (borrowed) */
+struct jx_doc; /* a parsed document (owned) */
 
 #define JX_MAX_DEPTH 32
 
@@ -36,12 +36,12 @@ enum jx_type { JX_NULL, JX_BOOL, JX_INT, JX_DOUBLE, JX_STR, JX_ARR, JX_OBJ };
 enum jx_type jx_type(const struct jx *v); /* JX_NULL for NULL */
 const char *jx_str(const struct jx *v);	  /* NULL unless a string */
 size_t jx_str_len(const struct jx *v);
-int64_t jx_int(const struct jx *v);	  /* 0 unless an integer; saturated at int64 */
+int64_t jx_int(const struct jx *v); /* 0 unless an integer; saturated at int64 */
 bool jx_bool(const struct jx *v);
-size_t jx_len(const struct jx *v);	  /* elements of an array, members of an object, else 0 */
+size_t jx_len(const struct jx *v); /* elements of an array, members of an object, else 0 */
 const struct jx *jx_at(const struct jx *arr, size_t i);
-const struct jx *jx_get(const struct jx *obj, const char *key);	  /* NULL: absent or null */
-bool jx_has(const struct jx *obj, const char *key);		  /* present, even as null */
+const struct jx *jx_get(const struct jx *obj, const char *key); /* NULL: absent or null */
+bool jx_has(const struct jx *obj, const char *key);		/* present, even as null */
 /* Calls FN for each member until it returns an error, which is returned. */
 enum cs_err jx_each(const struct jx *obj,
     enum cs_err (*fn)(void *arg, const char *key, const struct jx *v), void *arg);
@@ -59,14 +59,16 @@ struct jx_field {
 	enum jx_type type; /* JX_STR -> const char *, JX_INT -> int64_t, JX_BOOL -> bool,
 			      JX_ARR and JX_OBJ -> const struct jx * */
 	unsigned flags;
-	size_t offset;	   /* into the out struct */
-	int64_t min, max;  /* JX_INT: value; JX_STR: characters; JX_ARR: elements; both 0 = unbounded */
+	size_t offset; /* into the out struct */
+	int64_t min,
+	    max; /* JX_INT: value; JX_STR: characters; JX_ARR: elements; both 0 = unbounded */
 };
 /*
  * Reads FIELDS of OBJ (must be an object: 422 MSG_R_OBJECT on "body") into OUT. A field that is
  * absent or null leaves its member alone, so the caller presets defaults. Unknown keys are ignored.
  * Bit i of *SEEN (may be NULL) is set where field i is present, null included. Strings are borrowed
- * from the document. Errors are CS_EINVALID naming the field (MSG_R_TYPE, MSG_R_RANGE, MSG_R_LENGTH,
+ * from the document. Errors are CS_EINVALID naming the field (MSG_R_TYPE, MSG_R_RANGE,
+ * MSG_R_LENGTH,
  * ...), with PREFIX (may be "") in front, as in "articles[3].".
  */
 enum cs_err jx_read(const struct jx *obj, const struct jx_field *fields, size_t nfields, void *out,

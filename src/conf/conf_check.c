@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a kind and two bounds cannot say about a value: choices, addresses, modes, mount points, the
+ * secret files, and whether the token secret is one that may be used. One row a key.
+ */
+#include "conf/conf_key.h"
+#include "base/log.h"
+#include "base/parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define UNIX_PREFIX	 "unix:"
+#define SECRET_MIN	 8
+#define SECRET_LINE_MAX	 1024
+#define WERSS_DEFAULT	 "csol2025"
+#define MODE_MAX	 0777
+#define SUCCESS_CODE_MAX 999
+
+static const char *
+str_of(struct conf_load *l, enum conf_id id)
+{
+	return *(const char **)conf_member(l->conf, id);
+}
+
+static enum cs_err
+check_choice(struct conf_load *l, enum conf_id id, const char *choices)
+{
+	const char *value = str_of(l, id);
+	size_t n;
+
+	for (const char *p = choices; *p != '\0'; p += n + strspn(p + n, " ")) {
+		n = strcspn(p, " ");
+		if (strlen(value) == n && memcmp(p, value, n) == 0)
+			return CS_OK;
+	}
+	return conf_refuse(l, id, "should be one of: %s", choices);
+}
+
+static enum cs_err
+check_mode(struct conf_load *l, enum conf_id id, const char *arg cs_unused)
+{
+	int64_t mode;
+
+	if (parse_octal(str_of(l, id), MODE_MAX, &mode))
+		return CS_OK;
+	return conf_refuse(l, id, "should be permission bits in octal, such as 0660");
+}
+
+static enum cs_err
+check_log_target(struct conf_load *l, enum conf_id id, const char *arg cs_unused)
+{
+	const char *target = str_of(l, id);
+
+	if (target[0] == '/' || strcmp(target, "stderr") == 0 || strcmp(target, "syslog") == 0)
+		return CS_OK;
+	return conf_refuse(l, id, "should be stderr, syslog or an absolute path");
+}
+
+static bool
+is_host_port(const char *s)
+{
+	const char *colon = strrchr(s, ':');
+	size_t host = colon != NULL ? (size_t)(colon - s) : 0;
+	bool bracketed = host > 2 && s[0] == '[' && s[host - 1] == ']';
+	int64_t port;
+
+	if (host == 0 || strpbrk(s, " \t\r\n/") != NULL)
+		return false;
+	/* An IPv6 address needs its brackets, or the port could not be told from it. */
+	if (!bracketed && memchr(s, ':', host) != NULL)
+		return false;
+	return parse_int(colon + 1, 1, 65535, &port);
+}
+
+static enum cs_err
+check_listen(struct conf_load *l, enum conf_id id, const char *arg cs_unused)
+{
+	const char *s = str_of(l, id), *path = s + strlen(UNIX_PREFIX);
+	struct sockaddr_un sun;
+
+	if (strncmp(s, UNIX_PREFIX, strlen(UNIX_PREFIX)) != 0) {
+		if (is_host_port(s))
+			return CS_OK;
+		return conf_refuse(l, id, "should be unix:/PATH or HOST:PORT");
+	}
+	if (path[0] != '/')
+		return conf_refuse(l, id, "the socket's path should be absolute");
+	if (strlen(path) >= sizeof(sun.sun_path))
+		return conf_refuse(
+		    l, id, "the socket's path is longer than %zu bytes", sizeof(sun.sun_path) - 1);
+	return CS_OK;
+}
+
+/* PREFIX=CODE[+single] into *M; NULL if it is one, else what is wrong. */
+static const char *
+parse_mount(const char *entry, struct arena *arena, struct conf_mount *m)
+{
+	static const char single[] = "+single";
+	char code[8];
+	size_t len = strcspn(entry, "="), digits;
+	int64_t success;
+
+	if (entry[0] != '/' || entry[len] == '\0')
+		return "should be PREFIX=CODE or PREFIX=CODE+single, PREFIX starting with /";
+	if (entry[len - 1] == '/')
+		return "the prefix should not end in /";
+	if (strcspn(entry, " \t\r\n\v\f?#") < len)
+		return "the prefix should not contain white space, ? or #";
+	digits = strcspn(entry + len + 1, "+");
+	m->single = strcmp(entry + len + 1 + digits, single) == 0;
+	if (entry[len + 1 + digits] != '\0' && !m->single)
+		return "only +single may follow the code";
+	snprintf(code, sizeof(code), "%.*s", (int)digits, entry + len + 1);
+	if (digits >= sizeof(code) || !parse_int(code, 0, SUCCESS_CODE_MAX, &success))
+		return "the code should be a number of 0 to 999";
+	m->success = (int)success;
+	m->prefix = arena_strndup(arena, entry, len);
+	m->prefix_len = len;
+	return NULL;
+}
+
+static bool
+is_mounted(const struct conf *conf, const char *prefix)
+{
+	for (size_t i = 0; i < conf->nmounts; i++) {
+		if (strcmp(conf->mount[i].prefix, prefix) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum cs_err
+check_mounts(struct conf_load *l, enum conf_id id, const char *arg cs_unused)
+{
+	struct conf *conf = l->conf;
+
+	for (size_t i = 0; i < conf->mounts.n; i++) {
+		struct conf_mount m;
+		const char *wrong = parse_mount(conf->mounts.v[i], l->arena, &m);
+
+		if (wrong != NULL)
+			return conf_refuse(l, id, "%s: %s", conf->mounts.v[i], wrong);
+		if (m.prefix == NULL)
+			return cs_detail(l->f, CS_ENOMEM, "no memory for the configuration");
+		if (is_mounted(conf, m.prefix))
+			return conf_refuse(l, id, "%s: the prefix is there twice", m.prefix);
+		conf->mount[conf->nmounts++] = m;
+	}
+	return CS_OK;
+}
+
+/* Opens the secret file of key ID for reading; warns if others may read it. */
+static enum cs_err
+open_secret(struct conf_load *l, enum conf_id id, int *fd)
+{
+	const char *path = str_of(l, id);
+	struct stat st;
+
+	/* Not blocking, so that a FIFO is refused instead of waited for. */
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (*fd < 0)
+		return conf_refuse(l, id, "%s: %s", path, strerror(errno));
+	if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		close(*fd);
+		return conf_refuse(l, id, "%s: is not a regular file", path);
+	}
+	if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		log_warn("secret_file", "%s: readable by others than its owner (mode %03o)", path,
+		    (unsigned)st.st_mode & 0777);
+	return CS_OK;
+}
+
+/* Sets key SECRET to the first line of the file that key ID names, if it names one. */
+static enum cs_err
+load_secret(struct conf_load *l, enum conf_id id, enum conf_id secret)
+{
+	char line[SECRET_LINE_MAX + 2]; /* one byte more than may be, and the NUL */
+	size_t len;
+	ssize_t n;
+	int fd;
+
+	if (*str_of(l, id) == '\0')
+		return CS_OK;
+	TRY(open_secret(l, id, &fd));
+	n = read(fd, line, sizeof(line) - 1);
+	close(fd);
+	if (n < 0)
+		return conf_refuse(l, id, "%s: cannot be read", str_of(l, id));
+	line[n] = '\0';
+	len = strcspn(line, "\n");
+	if (len < (size_t)n && line[len] == '\0')
+		return conf_refuse(l, id, "%s: the first line contains NUL", str_of(l, id));
+	line[len] = '\0';
+	if (len == 0)
+		return conf_refuse(l, id, "%s: the first line is empty", str_of(l, id));
+	return conf_set(l, secret, line, str_of(l, id));
+}
+
+static const struct {
+	enum conf_id id;
+	enum cs_err (*check)(struct conf_load *l, enum conf_id id, const char *arg);
+	const char *arg;
+} checks[] = {
+	{ CONF_ID_listen, check_listen, NULL },
+	{ CONF_ID_listen_mode, check_mode, NULL },
+	{ CONF_ID_mounts, check_mounts, NULL },
+	{ CONF_ID_schedule, check_choice, "own werss" },
+	{ CONF_ID_log_target, check_log_target, NULL },
+	{ CONF_ID_log_level, check_choice, "error warn info debug" },
+};
+
+static const struct {
+	enum conf_id file, secret;
+} secrets[] = {
+	{ CONF_ID_db_password_file, CONF_ID_db_password },
+	{ CONF_ID_jwt_secret_file, CONF_ID_jwt_secret },
+};
+
+enum cs_err
+conf_check_all(struct conf_load *l)
+{
+	for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
+		TRY(load_secret(l, secrets[i].file, secrets[i].secret));
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
+		TRY(checks[i].check(l, checks[i].id, checks[i].arg));
+	return CS_OK;
+}
+
+enum cs_err
+conf_check_secret(const struct conf *conf, struct fault *f)
+{
+	if (conf->jwt_secret[0] == '\0')
+		return cs_detail(f, CS_ECONFIG, "auth.jwt_secret: is not set");
+	if (strlen(conf->jwt_secret) < SECRET_MIN)
+		return cs_detail(
+		    f, CS_ECONFIG, "auth.jwt_secret: is shorter than %d bytes", SECRET_MIN);
+	if (strcmp(conf->jwt_secret, WERSS_DEFAULT) == 0 && !conf->insecure_defaults)
+		return cs_detail(f, CS_ECONFIG,
+		    "auth.jwt_secret: is the default that WeRSS is known for: anybody can mint "
+		    "tokens; "
+		    "choose another (and set it as WeRSS's SECRET_KEY)");
+	return CS_OK;
+}

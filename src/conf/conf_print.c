@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The key table as text: the configuration in force, an example file, and the table of
+ * cascade.conf(5). All three walk the keys in the order of conf.def, grouped by section, so that
+ * what users read cannot differ from what the loader takes.
+ */
+#include "conf/conf_key.h"
+
+#include <string.h>
+
+#define TEXT_WIDTH 78
+#define MASK	   "********"
+
+static size_t
+section_len(const char *key)
+{
+	return strcspn(key, ".");
+}
+
+static const char *
+name_of(const struct conf_key *k)
+{
+	return k->key + section_len(k->key) + 1;
+}
+
+/* Is key ID the first (STEP -1) or the last (STEP 1) of its section? */
+static bool
+is_edge(enum conf_id id, int step)
+{
+	const char *key = conf_keys[id].key, *other;
+
+	if ((step < 0 && id == 0) || (step > 0 && id + 1 == CONF_ID__MAX))
+		return true;
+	other = conf_keys[(int)id + step].key;
+	return strncmp(key, other, section_len(key) + 1) != 0;
+}
+
+/* S as a string of libconfig. */
+static void
+print_quoted(FILE *out, const char *s, size_t n)
+{
+	fputc('"', out);
+	for (; n > 0; n--, s++) {
+		if (*s == '"' || *s == '\\')
+			fprintf(out, "\\%c", *s);
+		else if ((unsigned char)*s < ' ' || *s == 0x7f)
+			fprintf(out, "\\x%02x", (unsigned)*s);
+		else
+			fputc(*s, out);
+	}
+	fputc('"', out);
+}
+
+static void
+print_str(FILE *out, const struct conf_key *k, const void *member)
+{
+	const char *s = *(const char *const *)member;
+
+	if ((k->flags & C_SECRET) && *s != '\0')
+		s = MASK;
+	print_quoted(out, s, strlen(s));
+}
+
+static void
+print_int(FILE *out, const struct conf_key *k cs_unused, const void *member)
+{
+	fprintf(out, "%lld", (long long)*(const int64_t *)member);
+}
+
+static void
+print_bool(FILE *out, const struct conf_key *k cs_unused, const void *member)
+{
+	fputs(*(const bool *)member ? "true" : "false", out);
+}
+
+static void
+print_list(FILE *out, const struct conf_key *k cs_unused, const void *member)
+{
+	const struct conf_list *list = member;
+
+	fputs("[ ", out);
+	for (size_t i = 0; i < list->n; i++) {
+		fputs(i > 0 ? ", " : "", out);
+		print_quoted(out, list->v[i], strlen(list->v[i]));
+	}
+	fputs(" ]", out);
+}
+
+static void
+print_default_quoted(FILE *out, const char *def)
+{
+	print_quoted(out, def, strlen(def));
+}
+
+static void
+print_default_bare(FILE *out, const char *def)
+{
+	fputs(def, out);
+}
+
+static void
+print_default_list(FILE *out, const char *def)
+{
+	fputs("[ ", out);
+	for (;;) {
+		size_t n = strcspn(def, ",");
+
+		print_quoted(out, def, n);
+		if (def[n] == '\0')
+			break;
+		fputs(", ", out);
+		def += n + 1;
+	}
+	fputs(" ]", out);
+}
+
+static const struct {
+	void (*print)(FILE *, const struct conf_key *, const void *member);
+	void (*print_default)(FILE *, const char *def);
+	const char *name, *unit; /* in the manual */
+} kinds[] = {
+	[CONF_KIND_STR] = { print_str, print_default_quoted, "String", " bytes" },
+	[CONF_KIND_INT] = { print_int, print_default_bare, "Integer", "" },
+	[CONF_KIND_BOOL] = { print_bool, print_default_bare, "Boolean", "" },
+	[CONF_KIND_DURATION] = { print_int, print_default_quoted, "Duration", " seconds" },
+	[CONF_KIND_SIZE] = { print_int, print_default_quoted, "Size", " bytes" },
+	[CONF_KIND_LIST] = { print_list, print_default_list, "List", " strings" },
+};
+
+void
+conf_print(const struct conf *conf, FILE *out)
+{
+	for (enum conf_id id = 0; id < CONF_ID__MAX; id++) {
+		const struct conf_key *k = &conf_keys[id];
+
+		if (is_edge(id, -1))
+			fprintf(out, "%.*s: {\n", (int)section_len(k->key), k->key);
+		fprintf(out, "\t%s = ", name_of(k));
+		kinds[k->kind].print(out, k, (const char *)conf + k->offset);
+		fputs(";\n", out);
+		if (is_edge(id, 1))
+			fputs("};\n", out);
+	}
+}
+
+/* The end of a line of TEXT that has room for WIDTH bytes: the last blank before, or the word's
+ * end. */
+static size_t
+line_len(const char *text, size_t width)
+{
+	size_t n = strlen(text);
+
+	if (n <= width)
+		return n;
+	for (n = width; n > 0 && text[n] != ' '; n--)
+		;
+	return n > 0 ? n : strcspn(text, " ");
+}
+
+/* N bytes of TEXT in lines that each begin with PREFIX. */
+static void
+print_wrapped(FILE *out, const char *prefix, const char *text, size_t n)
+{
+	const char *end = text + n;
+
+	while (text < end) {
+		size_t len = line_len(text, TEXT_WIDTH - strlen(prefix));
+
+		if (len > (size_t)(end - text))
+			len = (size_t)(end - text);
+		fprintf(out, "%s%.*s\n", prefix, (int)len, text);
+		text += len;
+		text += strspn(text, " ");
+	}
+}
+
+void
+conf_print_example(FILE *out)
+{
+	fputs("# cascade.conf: every key with its default; see cascade.conf(5).\n"
+	      "# Remove the # before a key to change it.\n",
+	    out);
+	for (enum conf_id id = 0; id < CONF_ID__MAX; id++) {
+		const struct conf_key *k = &conf_keys[id];
+
+		if (is_edge(id, -1))
+			fprintf(out, "\n%.*s: {\n", (int)section_len(k->key), k->key);
+		else
+			fputc('\n', out);
+		print_wrapped(out, "\t# ", k->help, strlen(k->help));
+		fprintf(out, "\t#%s = ", name_of(k));
+		kinds[k->kind].print_default(out, k->def);
+		fputs(";\n", out);
+		if (is_edge(id, 1))
+			fputs("};\n", out);
+	}
+}
+
+/* One sentence a line, as mdoc wants it. */
+static void
+print_sentences(FILE *out, const char *text)
+{
+	while (*text != '\0') {
+		const char *stop = strstr(text, ". ");
+		size_t n = stop != NULL ? (size_t)(stop - text) + 1 : strlen(text);
+
+		print_wrapped(out, "", text, n);
+		text += n;
+		text += strspn(text, " ");
+	}
+}
+
+/* Kind, bounds, default and whether a restart is needed. */
+static void
+print_facts(FILE *out, const struct conf_key *k)
+{
+	fputs(kinds[k->kind].name, out);
+	if (k->kind != CONF_KIND_BOOL)
+		fprintf(out, " of %lld to %lld%s", (long long)k->min, (long long)k->max,
+		    kinds[k->kind].unit);
+	if (*k->def == '\0')
+		fputs(", empty by default.\n", out);
+	else
+		fprintf(out, ", by default\n.Ql %s .\n", k->def);
+	if (k->flags & C_RESTART)
+		fputs("A change needs a restart.\n", out);
+}
+
+void
+conf_print_mdoc(FILE *out)
+{
+	for (enum conf_id id = 0; id < CONF_ID__MAX; id++) {
+		const struct conf_key *k = &conf_keys[id];
+
+		if (is_edge(id, -1))
+			fprintf(out, ".Ss Section %.*s\n.Bl -tag -width Ds\n",
+			    (int)section_len(k->key), k->key);
+		fprintf(out, ".It Ic %s\n", k->key);
+		print_sentences(out, k->help);
+		print_facts(out, k);
+		if (is_edge(id, 1))
+			fputs(".El\n", out);
+	}
+}
