@@ -25,22 +25,22 @@ enum alloc_state {
 };
 
 enum alloc_event {
-	EV_CLAIM,	     /* a node is handed the work */
-	EV_EXECUTING,	     /* the holder reports executing */
-	EV_UPLOAD,	     /* the holder uploads articles: proof that it works */
-	EV_COMPLETED,	     /* the holder reports completion */
-	EV_FAILED,	     /* the holder reports failure (or a completion with every feed failed) */
-	EV_LAPSE,	     /* the lease ran out */
-	EV_MAX_RUN,	     /* the attempt reached max_run */
-	EV_NODE_LOST,	     /* the holder went offline */
-	EV_NODE_DELETED,     /* the holder was deleted */
-	EV_NODE_INACTIVE,    /* the holder was deactivated */
-	EV_CANCEL,	     /* an administrator cancels */
-	EV_GONE,	     /* task or every feed was deleted: waiting work fails */
-	EV_LATE_EXECUTING,   /* a former holder reports executing */
-	EV_LATE_COMPLETED,   /* a former holder reports completion */
-	EV_LATE_FAILED,	     /* a former holder reports failure */
-	EV_REQUEUE,	     /* an administrator sends finished work back */
+	EV_CLAIM,	   /* a node is handed the work */
+	EV_EXECUTING,	   /* the holder reports executing */
+	EV_UPLOAD,	   /* the holder uploads articles: proof that it works */
+	EV_COMPLETED,	   /* the holder reports completion */
+	EV_FAILED,	   /* the holder reports failure (or a completion with every feed failed) */
+	EV_LAPSE,	   /* the lease ran out */
+	EV_MAX_RUN,	   /* the attempt reached max_run */
+	EV_NODE_LOST,	   /* the holder went offline */
+	EV_NODE_DELETED,   /* the holder was deleted */
+	EV_NODE_INACTIVE,  /* the holder was deactivated */
+	EV_CANCEL,	   /* an administrator cancels */
+	EV_GONE,	   /* task or every feed was deleted: work that nobody was given fails */
+	EV_LATE_EXECUTING, /* a former holder reports executing */
+	EV_LATE_COMPLETED, /* a former holder reports completion */
+	EV_LATE_FAILED,	   /* a former holder reports failure */
+	EV_REQUEUE,	   /* an administrator sends finished work back */
 	EV__MAX
 };
 
@@ -48,7 +48,6 @@ enum alloc_verdict {
 	ALLOC_REFUSE, /* 409: nothing changes */
 	ALLOC_MOVE,   /* goes to next */
 	ALLOC_RENEW,  /* stays; the lease is renewed */
-	ALLOC_NOOP,   /* stays; success, nothing changes (a repeated report) */
 	ALLOC_RETRY,  /* the attempt ended: pending again, or terminal at a limit (alloc_retry) */
 };
 
@@ -57,12 +56,12 @@ enum alloc_count { COUNT_NONE, COUNT_FAILURE, COUNT_LOST };
 /* One row of the table. */
 struct alloc_rule {
 	enum alloc_verdict verdict;
-	enum alloc_state next;	 /* for ALLOC_MOVE */
-	enum alloc_count count;	 /* for ALLOC_RETRY: which limit it counts towards */
-	bool lapse;		 /* for ALLOC_RETRY: at the limit the end is timeout, not failed */
-	const char *outcome;	 /* of the attempt that this ends; NULL: ends none. completed, failed,
-				    unacknowledged, lapsed, max_run, node_lost, node_deleted,
-				    node_inactive, cancelled */
+	enum alloc_state next;	/* for ALLOC_MOVE */
+	enum alloc_count count; /* for ALLOC_RETRY: which limit it counts towards */
+	bool lapse;		/* for ALLOC_RETRY: at the limit the end is timeout, not failed */
+	const char *outcome; /* of the attempt that this ends; NULL: ends none. completed, failed,
+				unacknowledged, lapsed, max_run, node_lost, node_deleted,
+				node_inactive, cancelled */
 };
 
 /* The rule for EVENT in STATE; never NULL (ALLOC_REFUSE where nothing else is said). */

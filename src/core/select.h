@@ -8,8 +8,9 @@
  *      capacity, then to the node idle longest.
  *   3. A node whose attempt at this work failed comes last. Nobody available: none.
  *
- * Comparisons are exact (integers, no floating point). Sized for 100,000 nodes: a choice without
- * quota costs O(log n).
+ * Quota left for work on several feeds is the sum of what is left for each. Comparisons are exact
+ * (integers, no floating point). Sized for 100,000 nodes: with e quotas on the work's feeds and f
+ * nodes that failed at it, a choice costs O(e + (f + 1) log n), building O((n + q) log (n + q)).
  */
 #ifndef CS_CORE_SELECT_H
 #define CS_CORE_SELECT_H
@@ -33,13 +34,17 @@ struct select_quota {
 
 struct selector;
 
-/* Copies NODES and QUOTAS (strings borrowed). NULL when out of memory. Caller frees. */
+/*
+ * Copies NODES and QUOTAS (strings borrowed; one per node and feed, those of unknown nodes are
+ * ignored). NULL when out of memory. Caller frees.
+ */
 struct selector *select_new(const struct select_node *nodes, size_t nnodes,
     const struct select_quota *quotas, size_t nquotas);
 void select_free(struct selector *s);
 /*
- * Chooses for work on FEEDS, whose attempts by the nodes in FAILED (ids) failed, and counts it as
- * assigned to the chosen node (open + 1, quotas used). Returns its id, 0 when nobody is available.
+ * Chooses for work on FEEDS (distinct), whose attempts by the nodes in FAILED (ids) failed, and
+ * counts it as assigned to the chosen node (open + 1, quotas used). Returns its id, 0 when nobody
+ * is available.
  */
 int64_t select_node(struct selector *s, const char *const *feeds, size_t nfeeds,
     const int64_t *failed, size_t nfailed);

@@ -15,15 +15,18 @@
 
 /*
  * Splits TOKEN ("header.claims.signature", base64url without padding), checks its signature in
- * constant time and decodes. False: malformed, too long, or not signed with SECRET; then *HEADER and
- * *CLAIMS are untouched. They are NUL-terminated JSON text in the arena (lengths beside them, since
- * the text may hold NUL: the JSON parser refuses that).
+ * constant time and decodes. False: malformed, too long, not signed with SECRET, SECRET empty, or
+ * out of memory; then *HEADER and *CLAIMS are untouched. They are NUL-terminated JSON text in the
+ * arena (lengths beside them, since the text may hold NUL: the JSON parser refuses that).
  */
 bool token_open(const char *token, const char *secret, struct arena *a, const char **header,
     size_t *header_len, const char **claims, size_t *claims_len);
-/* Mints a token of SUB (JSON-escaped here), iat and exp in unix seconds, into OUT. False: does not fit. */
-bool token_mint(char *out, size_t size, const char *sub, int64_t iat, int64_t exp, const char *secret);
-/* WeRSS's well-known default secret. */
-bool token_secret_is_well_known(const char *secret);
+/*
+ * Mints a token of SUB (UTF-8, JSON-escaped here), iat and exp in unix seconds, into OUT. False:
+ * does not fit in SIZE or TOKEN_MAX, SUB is no UTF-8, SECRET is empty, or out of memory; OUT is
+ * then untouched.
+ */
+bool token_mint(
+    char *out, size_t size, const char *sub, int64_t iat, int64_t exp, const char *secret);
 
 #endif
