@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS cascade_task (
     UNIQUE KEY task_id (task_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET {{charset}} COLLATE {{collation}};
 
--- One dispatch of one task. Its allocations follow in batches, each advancing the cursor in the
+-- One dispatch of one task (a call that dispatches several has a row for each). Its allocations follow in batches, each advancing the cursor in the
 -- transaction that creates them; cascaded finishes a run whose dispatcher died.
 CREATE TABLE IF NOT EXISTS cascade_run (
     run_id VARCHAR(255) NOT NULL COMMENT 'schedule_run_id of its allocations; unique, so no occurrence runs twice',
@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS cascade_run (
     created_at DATETIME(3) NOT NULL,
     touched_at DATETIME(3) NOT NULL COMMENT 'last batch',
     finished_at DATETIME(3) NULL,
-    PRIMARY KEY (run_id),
+    PRIMARY KEY (run_id, task),
     KEY unfinished (finished_at, touched_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET {{charset}} COLLATE {{collation}};
 

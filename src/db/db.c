@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The connection: made on first use and again after it broke, its session settings, transactions, and
- * what each of the server's errors means to us. Statements are db_stmt.c, rows db_rows.c.
+ * The connection: made on first use and again after it broke, its session settings, transactions,
+ * and what each of the server's errors means to us. Statements are db_stmt.c, rows db_rows.c.
  * Nothing is repeated here: whether a statement may run twice is known only to the caller. A
  * transaction that lost its connection or was rolled back by the server refuses every further
  * statement until db_rollback(), so that none of them runs, and commits, by itself.
@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/parse.h"
 #include "conf/conf.h"
 
 /* A server that is away is not asked more often than this, however many requests come in. */
@@ -57,8 +58,8 @@ static const struct rule {
 	{ ER_TOO_MANY_CONCURRENT_TRXS, CS_EBUSY, 0 },
 	{ ER_QUERY_INTERRUPTED, CS_EBUSY, 0 },
 	{ ER_STATEMENT_TIMEOUT, CS_EBUSY, 0 },
-	{ 3024, CS_EBUSY, 0 }, /* statement timeout */
-	{ 3572, CS_EBUSY, 0 }, /* NOWAIT did not get its lock */
+	{ 3024, CS_EBUSY, 0 },		       /* statement timeout */
+	{ 3572, CS_EBUSY, 0 },		       /* NOWAIT did not get its lock */
 	{ ER_UNKNOWN_COM_ERROR, CS_EBUSY, 0 }, /* Galera: the node is not ready */
 	{ ER_MAX_PREPARED_STMT_COUNT_REACHED, CS_EBUSY, 0 },
 	{ ER_NEED_REPREPARE, CS_EBUSY, STALE },
@@ -120,7 +121,7 @@ db_new(const struct conf *conf)
 
 	if (db != NULL) {
 		db->conf = conf;
-		db->io_timeout_s = (unsigned)conf->db_io_timeout_s;
+		db_set_io_timeout(db, 0);
 	}
 	return db;
 }
@@ -134,8 +135,8 @@ db_free(struct db *db)
 	free(db);
 }
 
-/* The connection first: its handles are then local memory, and closing them asks nothing of a server
- * that may no longer answer. */
+/* The connection first: its handles are then local memory, and closing them asks nothing of a
+ * server that may no longer answer. */
 void
 db_disconnect(struct db *db)
 {
@@ -167,23 +168,29 @@ db_server_version(const struct db *db, bool *mariadb)
 void
 db_set_io_timeout(struct db *db, unsigned seconds)
 {
-	db->io_timeout_s = seconds;
+	db->io_timeout_s = seconds != 0 ? seconds : (unsigned)db->conf->db_io_timeout_s;
 }
 
-/* Sends text and throws away whatever results it has; the last of several may still be an error. */
+/* Throws away whatever results a text has; the last of several may still be an error. */
+static bool
+discard_results(MYSQL *m)
+{
+	int rc;
+
+	do {
+		mysql_free_result(mysql_store_result(m));
+		if (mysql_errno(m) != 0)
+			return false;
+		rc = mysql_next_result(m);
+	} while (rc == 0);
+	return rc < 0 && mysql_errno(m) == 0; /* a lost connection is -1 too */
+}
+
 static enum cs_err
 run(struct db *db, const char *what, const char *sql, size_t len, struct fault *f)
 {
-	int64_t start_us = clock_mono_us();
-	int rc = mysql_real_query(db->mysql, sql, len);
-
 	db->stats.round_trips++;
-	while (rc == 0) {
-		mysql_free_result(mysql_store_result(db->mysql));
-		rc = mysql_errno(db->mysql) != 0 ? 1 : mysql_next_result(db->mysql);
-	}
-	db->stats.us += clock_mono_us() - start_us;
-	if (rc < 0)
+	if (mysql_real_query(db->mysql, sql, len) == 0 && discard_results(db->mysql))
 		return CS_OK;
 	return db_failed(db, f, what, mysql_errno(db->mysql), mysql_error(db->mysql));
 }
@@ -216,16 +223,17 @@ learn_packet_max(struct db *db, struct fault *f)
 	const char *sql = "SELECT @@max_allowed_packet";
 	MYSQL_RES *res = NULL;
 	MYSQL_ROW row = NULL;
+	int64_t max = 0;
 
 	db->stats.round_trips++;
 	if (mysql_real_query(db->mysql, sql, strlen(sql)) == 0)
 		res = mysql_store_result(db->mysql);
 	if (res != NULL)
 		row = mysql_fetch_row(res);
-	if (row != NULL && row[0] != NULL)
-		db->packet_max = strtoul(row[0], NULL, 10);
+	if (row != NULL && row[0] != NULL && parse_int(row[0], 1024, INT64_MAX, &max))
+		db->packet_max = (size_t)max;
 	mysql_free_result(res);
-	if (row != NULL)
+	if (max > 0)
 		return CS_OK;
 	return db_failed(db, f, "session", mysql_errno(db->mysql), mysql_error(db->mysql));
 }
@@ -234,8 +242,8 @@ learn_packet_max(struct db *db, struct fault *f)
 static const char *const session[] = {
 	"SET NAMES utf8mb4",
 	"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-	"SET SESSION time_zone = '+00:00', autocommit = 1, innodb_lock_wait_timeout = 5,"
-	" sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
+	"SET SESSION time_zone = '+00:00', autocommit = 1, innodb_lock_wait_timeout = 5",
+	"SET sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
 };
 
 static enum cs_err
@@ -269,15 +277,14 @@ connect_now(struct db *db, struct fault *f)
 		conf->db_password, conf->db_name, local ? 0 : (unsigned)conf->db_port,
 		local ? conf->db_socket : NULL, CLIENT_MULTI_RESULTS) != NULL)
 		return init_session(db, f);
-	snprintf(what, sizeof(what), "connect to %s as %s",
-	    local ? conf->db_socket : conf->db_host, conf->db_user);
+	snprintf(what, sizeof(what), "connect to %s as %s", local ? conf->db_socket : conf->db_host,
+	    conf->db_user);
 	return db_failed(db, f, what, mysql_errno(db->mysql), mysql_error(db->mysql));
 }
 
-enum cs_err
-db_connect(struct db *db, struct fault *f)
+static enum cs_err
+ensure(struct db *db, struct fault *f)
 {
-	int64_t start_us = clock_mono_us();
 	enum cs_err err;
 
 	if (db->mysql != NULL)
@@ -289,6 +296,15 @@ db_connect(struct db *db, struct fault *f)
 		db_disconnect(db);
 		db->retry_ms = clock_mono_ms() + RETRY_MS;
 	}
+	return err;
+}
+
+enum cs_err
+db_connect(struct db *db, struct fault *f)
+{
+	int64_t start_us = clock_mono_us();
+	enum cs_err err = ensure(db, f);
+
 	db->stats.us += clock_mono_us() - start_us;
 	return err;
 }
@@ -297,15 +313,30 @@ enum cs_err
 db_ready(struct db *db, struct fault *f)
 {
 	if (db->tx_err != CS_OK)
-		return cs_detail(f, db->tx_err, "the transaction has failed and must be rolled back");
-	return db_connect(db, f);
+		return cs_detail(
+		    f, db->tx_err, "the transaction has failed and must be rolled back");
+	return ensure(db, f);
 }
 
 enum cs_err
 db_raw(struct db *db, const char *sql, size_t len, struct fault *f)
 {
-	TRY(db_ready(db, f));
-	return run(db, "SQL", sql, len, f);
+	int64_t start_us = clock_mono_us();
+	enum cs_err err = db_ready(db, f);
+
+	if (err == CS_OK)
+		err = run(db, "SQL", sql, len, f);
+	db->stats.us += clock_mono_us() - start_us;
+	return err;
+}
+
+void
+db_abandon(struct db *db)
+{
+	struct fault f = { 0 };
+
+	if (db->mysql != NULL && run(db, "ROLLBACK", "ROLLBACK", strlen("ROLLBACK"), &f) != CS_OK)
+		db_disconnect(db);
 }
 
 enum cs_err
@@ -330,20 +361,19 @@ db_commit(struct db_tx *tx, struct fault *f)
 	return CS_OK;
 }
 
-/* A connection on which even this fails is dropped: the server then rolls back by itself. */
 void
 db_rollback(struct db_tx *tx)
 {
 	struct db *db = tx->db;
-	struct fault f = { 0 };
+	int64_t start_us = clock_mono_us();
 
 	if (db == NULL)
 		return;
 	tx->db = NULL;
 	db->in_tx = false;
 	db->tx_err = CS_OK;
-	if (db->mysql != NULL && run(db, "ROLLBACK", "ROLLBACK", strlen("ROLLBACK"), &f) != CS_OK)
-		db_disconnect(db);
+	db_abandon(db);
+	db->stats.us += clock_mono_us() - start_us;
 }
 
 void

@@ -30,18 +30,23 @@ struct db {
 	bool bulk;	   /* the server takes arrays of parameters */
 	size_t packet_max; /* the server's max_allowed_packet */
 	bool in_tx;
-	enum cs_err tx_err; /* why the open transaction can only be rolled back; CS_OK: it is sound */
-	int64_t retry_ms;   /* no attempt to connect before this (monotonic) */
+	enum cs_err
+	    tx_err;	  /* why the open transaction can only be rolled back; CS_OK: it is sound */
+	int64_t retry_ms; /* no attempt to connect before this (monotonic) */
 	unsigned io_timeout_s;
 	struct db_stats stats;
 };
 
-/* Connected and free to run a statement; connects unless a transaction was lost with its connection. */
+/* Connected and free to run a statement; connects unless a transaction was lost with its
+ * connection. */
 enum cs_err db_ready(struct db *db, struct fault *f) cs_mustcheck;
-/* Fails with the code that error NUMBER maps to, and does to the connection what it calls for. WORDS
- * may belong to the connection. */
-enum cs_err db_failed(struct db *db, struct fault *f, const char *what, unsigned number,
-    const char *words);
+/* Rolls back what may be open. A connection on which even that fails is dropped: the server then
+ * does it by itself. */
+void db_abandon(struct db *db);
+/* Fails with the code that error NUMBER maps to, and does to the connection what it calls for.
+ * WORDS may belong to the connection. */
+enum cs_err db_failed(
+    struct db *db, struct fault *f, const char *what, unsigned number, const char *words);
 /* Whether NUMBER means that a prepared handle is of no more use, though its connection is. */
 bool db_error_is_stale(unsigned number);
 

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows of a result: copied out of the library into memory of their own as soon as they arrive, so
+ * they outlive the statement, its next execution and even the connection.
+ */
+#include "db/db_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+struct cell {
+	size_t at; /* in text; strings are NUL-terminated there */
+	size_t len;
+	int64_t i;
+	bool null;
+	char type; /* of stmt.def */
+};
+
+struct result {
+	size_t ncols, nrows;
+	size_t next;	  /* row that db_next() will step to */
+	struct buf cells; /* struct cell[nrows][ncols] */
+	struct buf text;
+};
+
+/* Where the library puts the row it fetches. Text has no buffer here: only its length is learnt,
+ * and it is then fetched to its final place. */
+struct landing {
+	MYSQL_BIND bind[DB_COL_MAX];
+	unsigned long len[DB_COL_MAX];
+	my_bool null[DB_COL_MAX];
+	my_bool cut[DB_COL_MAX];
+	int64_t num[DB_COL_MAX];
+	MYSQL_TIME time[DB_COL_MAX];
+};
+
+static void
+landing_init(struct landing *l, const char *cols)
+{
+	for (size_t i = 0; cols[i] != '\0'; i++) {
+		MYSQL_BIND *b = &l->bind[i];
+
+		b->length = &l->len[i];
+		b->is_null = &l->null[i];
+		b->error = &l->cut[i];
+		b->buffer_type = MYSQL_TYPE_STRING;
+		if (cols[i] == 'i') {
+			b->buffer_type = MYSQL_TYPE_LONGLONG;
+			b->buffer = &l->num[i];
+		} else if (cols[i] == 't') {
+			b->buffer_type = MYSQL_TYPE_DATETIME;
+			b->buffer = &l->time[i];
+		}
+	}
+}
+
+/* The zero date of servers that allow it says as much as NULL, and is not a time. */
+static bool
+is_zero_date(const MYSQL_TIME *t)
+{
+	return t->year == 0 && t->month == 0 && t->day == 0;
+}
+
+static bool
+copy_text(struct result *r, MYSQL_STMT *st, unsigned col, size_t len)
+{
+	MYSQL_BIND b = { .buffer_type = MYSQL_TYPE_STRING, .buffer_length = len };
+
+	b.buffer = buf_reserve(&r->text, len + 1);
+	if (b.buffer == NULL)
+		return false;
+	if (len > 0 && mysql_stmt_fetch_column(st, &b, col, 0) != 0)
+		return false;
+	r->text.len += len;
+	return true;
+}
+
+static bool
+copy_cell(struct result *r, MYSQL_STMT *st, struct landing *l, unsigned col, char type)
+{
+	struct cell c = { .at = r->text.len, .null = l->null[col], .type = type };
+	const MYSQL_TIME *t = &l->time[col];
+
+	if (!c.null && type == 't' && is_zero_date(t))
+		c.null = true;
+	if (c.null) {
+		buf_add(&r->cells, &c, sizeof(c));
+		return true;
+	}
+	if (type == 'i')
+		c.i = l->num[col];
+	else if (type == 't')
+		buf_printf(&r->text, "%04u-%02u-%02uT%02u:%02u:%02u", t->year, t->month, t->day,
+		    t->hour, t->minute, t->second);
+	else if (!copy_text(r, st, col, l->len[col]))
+		return false;
+	c.len = r->text.len - c.at;
+	buf_putc(&r->text, '\0');
+	buf_add(&r->cells, &c, sizeof(c));
+	return true;
+}
+
+static bool
+copy_rows(struct result *r, MYSQL_STMT *st, const char *cols)
+{
+	struct landing l = { 0 };
+	int rc;
+
+	landing_init(&l, cols);
+	if (mysql_stmt_bind_result(st, l.bind) != 0 || mysql_stmt_store_result(st) != 0)
+		return false;
+	while ((rc = mysql_stmt_fetch(st)) == 0 || rc == MYSQL_DATA_TRUNCATED) {
+		for (unsigned i = 0; i < r->ncols; i++)
+			if (!copy_cell(r, st, &l, i, cols[i]))
+				return false;
+		r->nrows++;
+	}
+	return rc == MYSQL_NO_DATA;
+}
+
+bool
+db_rows_read(struct db_rows *rows, MYSQL_STMT *st, const char *cols, bool *oom)
+{
+	struct result *r = calloc(1, sizeof(*r));
+	bool ok = true;
+
+	rows->impl = r;
+	if (r == NULL) {
+		*oom = true;
+		return false;
+	}
+	r->ncols = strlen(cols);
+	if (st != NULL)
+		ok = copy_rows(r, st, cols);
+	*oom = buf_failed(&r->cells) || buf_failed(&r->text);
+	return ok && !*oom;
+}
+
+void
+db_rows_close(struct db_rows *rows)
+{
+	struct result *r = rows->impl;
+
+	if (r == NULL)
+		return;
+	buf_free(&r->cells);
+	buf_free(&r->text);
+	free(r);
+	rows->impl = NULL;
+}
+
+bool
+db_next(struct db_rows *rows)
+{
+	struct result *r = rows->impl;
+
+	if (r == NULL || r->next >= r->nrows)
+		return false;
+	r->next++;
+	return true;
+}
+
+size_t
+db_count(const struct db_rows *rows)
+{
+	const struct result *r = rows->impl;
+
+	return r != NULL ? r->nrows : 0;
+}
+
+/* Cell of the current row; NULL where there is none. */
+static const struct cell *
+cell_at(const struct db_rows *rows, unsigned col)
+{
+	const struct result *r = rows->impl;
+
+	if (r == NULL || r->next == 0 || col >= r->ncols)
+		return NULL;
+	return (const struct cell *)(const void *)r->cells.data + (r->next - 1) * r->ncols + col;
+}
+
+const char *
+db_s(const struct db_rows *rows, unsigned col)
+{
+	const struct result *r = rows->impl;
+	const struct cell *c = cell_at(rows, col);
+
+	return c != NULL && !c->null && c->type != 'i' ? r->text.data + c->at : NULL;
+}
+
+size_t
+db_len(const struct db_rows *rows, unsigned col)
+{
+	const struct cell *c = cell_at(rows, col);
+
+	return c != NULL ? c->len : 0;
+}
+
+int64_t
+db_i(const struct db_rows *rows, unsigned col)
+{
+	const struct cell *c = cell_at(rows, col);
+
+	return c != NULL ? c->i : 0;
+}
+
+bool
+db_is_null(const struct db_rows *rows, unsigned col)
+{
+	const struct cell *c = cell_at(rows, col);
+
+	return c == NULL || c->null;
+}
