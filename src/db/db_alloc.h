@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open allocations and what happens to them. Every function is one guarded statement or transaction;
- * the rules are core/alloc.h's. Counts, guards and the shown row (we_cascade_task_allocations) always
- * change together.
+ * Open allocations and what happens to them. Every function is one guarded statement or
+ * transaction; the rules are core/alloc.h's. Counts, guards and the shown row
+ * (we_cascade_task_allocations) always change together.
  */
 #ifndef CS_DB_DB_ALLOC_H
 #define CS_DB_DB_ALLOC_H
@@ -21,15 +21,13 @@ struct db_alloc {
 	enum alloc_state state; /* of the open row if there is one, else as shown */
 	int64_t seq;		/* 0: not open */
 	int64_t ver;
-	int64_t node;		/* holder or reserved for; 0 nobody */
-	int64_t attempt;	/* number of the current or last hand-out */
+	int64_t node;	 /* holder or reserved for; 0 nobody */
+	int64_t attempt; /* number of the current or last hand-out */
 	int failures, losts;
-	int max_attempts;	/* the task's, 0 = the configuration's */
-	bool lapsed;		/* its lease ran out (and nobody has noticed yet) */
+	int max_attempts; /* the task's, 0 = the configuration's */
 	/* the asking node's last ended attempt at it; 0 = it never held it before */
 	int64_t mine;
-	const char *mine_outcome;
-	bool mine_reported;	/* that end was the node's own report (failed or completed) */
+	const char *mine_outcome; /* "" where mine is 0 */
 };
 
 /* Reads allocation ID as NODE (cascade_node.seq, 0 = nobody in particular) sees it. */
@@ -46,21 +44,54 @@ struct db_log {
 
 /* What an end leaves behind besides the state. All may be NULL or 0. */
 struct db_end {
-	const char *error;	  /* error_message */
+	const char *error;	  /* error_message; NULL: the event's own text, if it has one */
 	const char *result;	  /* result_summary, JSON */
-	const char *failed_feeds; /* JSON array: they go out again as a new allocation */
+	const char *failed_feeds; /* JSON array: they go out again as a new allocation ... */
+	const char *failed_error; /* ... because of this */
 	int64_t late_attempt;	  /* the former holder's attempt whose report this is */
 	const struct db_log *log;
 };
 
 /*
- * Ends AL by EVENT (a rule with verdict MOVE to a terminal state, or RETRY). *MOVED is false where the
- * allocation has changed since it was read: read it and decide anew.
+ * Ends AL by EVENT (a rule with verdict MOVE to a terminal state, or RETRY). *MOVED is false where
+ * the allocation has changed since it was read: read it and decide anew.
  */
 enum cs_err db_alloc_end(struct db *db, const struct conf *conf, const struct db_alloc *al,
     enum alloc_event event, const struct db_end *end, bool *moved, struct fault *f) cs_mustcheck;
 
 enum db_claim { CLAIM_TAKEN, CLAIM_MISSED };
+/*
+ * Claims. A claimer reads candidates without locks, then takes one by compare-and-set.
+ */
+struct db_candidate {
+	int64_t seq;
+	bool fresh;	 /* preferences still hold */
+	char *failed;	 /* nodes whose attempt at it failed, "1,2" or "" */
+	char *preferred; /* available nodes with quota left for its feeds, "1=3,7=1" or "" */
+};
+/*
+ * Reads up to MAX candidates of the pool into OUT (strings in A): those of residue class RESIDUE of
+ * MODULUS, or (MODULUS 0) of the whole pool from OFFSET on.
+ */
+enum cs_err db_alloc_pool(struct db *db, const struct conf *conf, unsigned modulus,
+    unsigned residue, size_t offset, struct arena *a, struct db_candidate *out, size_t max,
+    size_t *n, struct fault *f) cs_mustcheck;
+/* The first ready allocation that is reserved for NODE; 0: none. */
+enum cs_err db_alloc_own_ready(
+    struct db *db, int64_t node, int64_t *seq, struct fault *f) cs_mustcheck;
+/* Frees reservations of others whose preference is over. *FREED: at least one. */
+enum cs_err db_alloc_free_overdue(struct db *db, const struct conf *conf, int64_t node, bool *freed,
+    struct fault *f) cs_mustcheck;
+/* Is there an available node other than NODE and those of FAILED ("1,2")? */
+enum cs_err db_alloc_other_available(struct db *db, const struct conf *conf, int64_t node,
+    const char *failed, bool *other, struct fault *f) cs_mustcheck;
+struct db_load {
+	int64_t open, capacity;
+	bool draining;
+};
+enum cs_err db_alloc_load(
+    struct db *db, int64_t node, struct db_load *out, struct fault *f) cs_mustcheck;
+
 /* Hands SEQ to NODE if it is ready and the node's own or nobody's, and the node has room for it. */
 enum cs_err db_alloc_claim(struct db *db, const struct conf *conf, int64_t node, int64_t seq,
     enum db_claim *out, struct fault *f) cs_mustcheck;
@@ -72,19 +103,31 @@ enum cs_err db_alloc_executing(struct db *db, const struct conf *conf, const str
 enum cs_err db_alloc_retake(struct db *db, const struct conf *conf, const struct db_alloc *al,
     int64_t node, bool *moved, struct fault *f) cs_mustcheck;
 /* A former holder completes what has failed or timed out. CS_ECONFLICT: something newer is open. */
-enum cs_err db_alloc_complete_late(struct db *db, const struct db_alloc *al, const struct db_end *end,
+enum cs_err db_alloc_complete_late(struct db *db, const struct db_alloc *al,
+    const struct db_end *end, bool *moved, struct fault *f) cs_mustcheck;
+/* Takes the reservation for NODE away: back into the pool, nobody's. LAPSED: the node let it lapse
+ * and gets no other until it claims. *MOVED (may be NULL) as above. */
+enum cs_err db_alloc_unassign(struct db *db, int64_t seq, int64_t ver, int64_t node, bool lapsed,
     bool *moved, struct fault *f) cs_mustcheck;
-/* Takes a reservation away: back into the pool, nobody's. *MOVED as above. */
-enum cs_err db_alloc_unassign(struct db *db, int64_t seq, int64_t ver, bool *moved,
-    struct fault *f) cs_mustcheck;
 
 /*
  * Takes everything away from NODE: reservations go back to the pool, held work ends by EVENT
- * (EV_NODE_LOST, EV_NODE_DELETED, EV_NODE_INACTIVE); executing work only where EXECUTING_TOO. *RELEASED
- * (may be NULL) counts them. Not one transaction: each allocation is, and a repetition goes on where
- * it stopped.
+ * (EV_NODE_LOST, EV_NODE_DELETED, EV_NODE_INACTIVE); executing work only where EXECUTING_TOO.
+ * *RELEASED (may be NULL) counts them. Not one transaction: each allocation is, and a repetition
+ * goes on where it stopped.
  */
 enum cs_err db_alloc_release_node(struct db *db, const struct conf *conf, int64_t node,
     enum alloc_event event, bool executing_too, int64_t *released, struct fault *f) cs_mustcheck;
+
+/* What a claim hands out: one row for each feed of SEQ; columns as in stmt_alloc.def, PACKAGE. */
+enum cs_err db_alloc_package(
+    struct db *db, int64_t seq, struct db_rows *rows, struct fault *f) cs_mustcheck;
+
+/*
+ * A heartbeat of NODE: signs of life, CALLBACK where not NULL, and with HOLDING (JSON array of ids,
+ * NULL: not given) the leases of what it holds.
+ */
+enum cs_err db_heartbeat(struct db *db, const struct conf *conf, int64_t node, const char *callback,
+    const char *holding, struct fault *f) cs_mustcheck;
 
 #endif

@@ -39,6 +39,7 @@ struct db_auth_node {
 	int64_t max_capacity;
 	bool draining;
 	bool touch_due;	 /* the last sign of life is older than node.touch */
+	bool heartbeat_due; /* so is the last heartbeat */
 	int64_t own_ready; /* lowest seq of its own assigned work that is ready; 0 = none */
 };
 

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Uploads. One transaction: articles, which of them are the allocation's, its counts, the feeds'
+ * times, the sync log, and last the lease, so that the node's row is locked only for a moment.
+ * Articles come sorted by id, so that two uploads of the same ones wait for each other instead of
+ * deadlocking.
+ */
+#include "db/db_article.h"
+
+#include "base/clock.h"
+#include "core/ident.h"
+
+#include <string.h>
+
+#define UPSERT_ARGS 10
+
+/* Is the article at POS of the sorted list? */
+static int
+find(const struct db_upload *up, const char *id)
+{
+	size_t lo = 0, hi = up->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int cmp = strcmp(up->articles[mid].id, id);
+
+		if (cmp == 0)
+			return (int)mid;
+		if (cmp < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return -1;
+}
+
+/* Marks what is another account's: rows that must not be touched. */
+static enum cs_err
+mark_foreign(
+    struct db *db, const struct db_upload *up, bool *foreign, int64_t *count, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	*count = 0;
+	TRY(DB_QUERY(db, f, &r, STMT_ARTICLE_OWNERS, A_S(up->ids)));
+	while (db_next(&r)) {
+		int i = find(up, db_s(&r, 0));
+
+		if (i < 0 ||
+		    (!db_is_null(&r, 1) && strcmp(db_s(&r, 1), up->articles[i].mp_id) == 0))
+			continue;
+		foreign[i] = true;
+		(*count)++;
+	}
+	return CS_OK;
+}
+
+static void
+bind_article(struct db_arg *arg, const struct db_article *p)
+{
+	const struct db_arg row[UPSERT_ARGS] = {
+		A_S(p->id),
+		A_S(p->mp_id),
+		A_S(p->title),
+		A_S(p->pic_url),
+		A_S(p->url),
+		A_S(p->description),
+		A_S(p->content),
+		A_S(p->content_markdown),
+		A_I(p->status),
+		A_I(p->publish_time),
+	};
+
+	memcpy(arg, row, sizeof(row));
+}
+
+/* Upserts what is not foreign and links it to the allocation. */
+static enum cs_err
+store(struct db *db, const struct db_alloc *al, const struct db_upload *up, const bool *foreign,
+    struct arena *a, int64_t *new_count, uint64_t *linked, struct fault *f)
+{
+	struct db_arg *args = arena_calloc(a, up->n * UPSERT_ARGS, sizeof(*args));
+	struct db_arg *links = arena_calloc(a, up->n * 2, sizeof(*links));
+	uint64_t affected = 0;
+	size_t n = 0;
+
+	if (args == NULL || links == NULL)
+		return cs_detail(f, CS_ENOMEM, "upload of %zu articles", up->n);
+	for (size_t i = 0; i < up->n; i++) {
+		if (foreign[i])
+			continue;
+		bind_article(&args[n * UPSERT_ARGS], &up->articles[i]);
+		links[n * 2] = A_S(al->id);
+		links[n * 2 + 1] = A_S(up->articles[i].id);
+		n++;
+	}
+	if (n == 0)
+		return CS_OK;
+	TRY(db_exec_bulk(db, f, &affected, STMT_ARTICLE_UPSERT, args, UPSERT_ARGS, n));
+	TRY(db_exec_bulk(db, f, linked, STMT_ARTICLE_LINK, links, 2, n));
+	/* a new row counts one, an updated one two */
+	*new_count = 2 * (int64_t)n - (int64_t)affected;
+	return CS_OK;
+}
+
+/* The holder proves that it works. Where it no longer holds it, only a cancellation matters. */
+static enum cs_err
+renew(struct db *db, const struct conf *conf, const struct db_alloc *al, const struct db_upload *up,
+    struct arena *a, struct fault *f)
+{
+	struct db_alloc now;
+	bool moved = false;
+
+	if (alloc_state_is_held(al->state) && al->node == up->node)
+		TRY(db_alloc_executing(db, conf, al, up->node, &moved, f));
+	if (moved)
+		return CS_OK;
+	TRY(db_alloc_get(db, al->id, up->node, a, &now, f));
+	if (now.found && now.state == ALLOC_CANCELLED)
+		return cs_fail(f, CS_ECONFLICT, MSG_ALREADY_CANCELLED);
+	return CS_OK;
+}
+
+static enum cs_err
+write_log(struct db *db, const struct db_alloc *al, const struct db_upload *up,
+    const struct db_upload_result *res, struct arena *a, struct fault *f)
+{
+	char id[UUID_LEN + 1];
+	const char *extra = arena_printf(a,
+	    "{\"allocation_id\":\"%s\",\"received\":%lld,\"new_count\":%lld,\"left_alone\":%lld}",
+	    al->id, (long long)up->received, (long long)res->new_count, (long long)res->foreign);
+
+	if (extra == NULL || !ident_uuid7(id, clock_wall_ms()))
+		return cs_detail(f, CS_ENOMEM, "sync log");
+	return DB_EXEC(db, f, NULL, STMT_SYNC_LOG, A_S(id), A_S(up->node_id),
+	    A_S("upload_articles"), A_S("push"), A_I(1), A_I(up->received), A_S(up->warnings),
+	    A_S(extra));
+}
+
+enum cs_err
+db_article_store(struct db *db, const struct conf *conf, const struct db_alloc *al,
+    const struct db_upload *up, struct arena *a, struct db_upload_result *out, struct fault *f)
+{
+	bool *foreign = arena_calloc(a, up->n + 1, sizeof(*foreign));
+	uint64_t linked = 0;
+	auto_tx tx = { 0 };
+
+	*out = (struct db_upload_result){ 0 };
+	if (foreign == NULL)
+		return cs_detail(f, CS_ENOMEM, "upload of %zu articles", up->n);
+	TRY(db_begin(db, &tx, f));
+	if (up->n > 0) {
+		TRY(mark_foreign(db, up, foreign, &out->foreign, f));
+		TRY(store(db, al, up, foreign, a, &out->new_count, &linked, f));
+		TRY(DB_EXEC(db, f, NULL, STMT_ARTICLE_FEEDS, A_S(up->feeds)));
+	}
+	TRY(write_log(db, al, up, out, a, f));
+	TRY(renew(db, conf, al, up, a, f));
+	/* after renew(): node, then allocation, is the order of the locks */
+	if (linked > 0)
+		TRY(DB_EXEC(db, f, NULL, STMT_ARTICLE_COUNTS, A_I((int64_t)linked),
+		    A_I(out->new_count), A_S(al->id)));
+	return db_commit(&tx, f);
+}

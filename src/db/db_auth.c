@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Credentials as they are stored now, for fcgi/guard.c to compare, and signs of life. Lookups go by
+ * the database's collation, which ignores case: among nodes the very key is picked here, since
+ * their key is not unique to the database.
+ */
+#include "db/db_auth.h"
+
+#include "db/db_node.h"
+
+#include <string.h>
+
+/* Columns of STMT_AUTH_NODE. */
+enum {
+	N_KEY,
+	N_HASH,
+	N_ID,
+	N_NAME,
+	N_TYPE,
+	N_ACTIVE,
+	N_SEQ,
+	N_OPEN,
+	N_CAPACITY,
+	N_DRAINING,
+	N_TOUCH_DUE,
+	N_HEARTBEAT_DUE,
+	N_OWN_READY,
+};
+
+/* Copies text that is not NULL; false: out of memory. */
+static bool
+keep(struct arena *a, const struct db_rows *r, unsigned col, const char **out)
+{
+	const char *s = db_s(r, col);
+
+	*out = arena_strdup(a, s);
+	return s == NULL || *out != NULL;
+}
+
+enum cs_err
+db_auth_user(
+    struct db *db, const char *username, struct arena *a, struct db_auth_user *out, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	*out = (struct db_auth_user){ .role = "" };
+	TRY(DB_QUERY(db, f, &r, STMT_AUTH_USER, A_S(username)));
+	if (!db_next(&r))
+		return CS_OK;
+	if (!keep(a, &r, 0, &out->username) || !keep(a, &r, 2, &out->role))
+		return cs_detail(f, CS_ENOMEM, "user");
+	out->active = db_i(&r, 1) != 0;
+	out->found = true;
+	return CS_OK;
+}
+
+enum cs_err
+db_auth_key(
+    struct db *db, const char *key, struct arena *a, struct db_auth_key *out, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	*out = (struct db_auth_key){ .role = "" };
+	TRY(DB_QUERY(db, f, &r, STMT_AUTH_KEY, A_S(key)));
+	if (!db_next(&r))
+		return CS_OK;
+	if (!keep(a, &r, 0, &out->key) || !keep(a, &r, 1, &out->secret_hash) ||
+	    !keep(a, &r, 2, &out->username) || !keep(a, &r, 3, &out->role))
+		return cs_detail(f, CS_ENOMEM, "access key");
+	out->usable = db_i(&r, 4) != 0;
+	out->found = true;
+	return CS_OK;
+}
+
+static enum cs_err
+read_node(struct db *db, const char *key, const struct conf *conf, struct arena *a,
+    struct db_auth_node *out, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	*out = (struct db_auth_node){ 0 };
+	TRY(DB_QUERY(db, f, &r, STMT_AUTH_NODE, A_I(conf->touch_s), A_I(conf->touch_s), A_S(key)));
+	do {
+		if (!db_next(&r))
+			return CS_OK;
+	} while (strcmp(db_s(&r, N_KEY), key) != 0);
+	if (!keep(a, &r, N_KEY, &out->key) || !keep(a, &r, N_HASH, &out->secret_hash) ||
+	    !keep(a, &r, N_ID, &out->node_id) || !keep(a, &r, N_NAME, &out->name))
+		return cs_detail(f, CS_ENOMEM, "node");
+	out->node_type = (int)db_i(&r, N_TYPE);
+	out->active = db_i(&r, N_ACTIVE) != 0;
+	out->node = db_i(&r, N_SEQ);
+	out->open_count = db_i(&r, N_OPEN);
+	out->max_capacity = db_i(&r, N_CAPACITY);
+	out->draining = db_i(&r, N_DRAINING) != 0;
+	out->touch_due = db_i(&r, N_TOUCH_DUE) != 0;
+	out->heartbeat_due = db_i(&r, N_HEARTBEAT_DUE) != 0;
+	out->own_ready = db_i(&r, N_OWN_READY);
+	out->found = true;
+	return CS_OK;
+}
+
+enum cs_err
+db_auth_node(struct db *db, const char *key, const struct conf *conf, struct arena *a,
+    struct db_auth_node *out, struct fault *f)
+{
+	TRY(read_node(db, key, conf, a, out, f));
+	if (!out->active || out->node != 0)
+		return CS_OK;
+	TRY(db_node_sync(db, conf, out->node_id, f));
+	return read_node(db, key, conf, a, out, f);
+}
+
+enum cs_err
+db_node_touch(struct db *db, int64_t node, const struct conf *conf, struct fault *f)
+{
+	return DB_EXEC(db, f, NULL, STMT_NODE_TOUCH, A_I(node), A_I(conf->touch_s));
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a claim needs of the database: candidates read without locks, the compare-and-set that takes
+ * one, the package that is handed out, and heartbeats. Which candidate suits whom is
+ * fcgi/claim.c's.
+ */
+#include "db/db_alloc.h"
+
+enum cs_err
+db_alloc_pool(struct db *db, const struct conf *conf, unsigned modulus, unsigned residue,
+    size_t offset, struct arena *a, struct db_candidate *out, size_t max, size_t *n,
+    struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	*n = 0;
+	if (modulus > 0)
+		TRY(DB_QUERY(db, f, &r, STMT_POOL_CLASS, A_I(conf->prefer_s),
+		    A_I(conf->offline_after_s), A_I(modulus), A_I(residue)));
+	else
+		TRY(DB_QUERY(db, f, &r, STMT_POOL_PAGE, A_I(conf->prefer_s),
+		    A_I(conf->offline_after_s), A_I((int64_t)max), A_I((int64_t)offset)));
+	for (; *n < max && db_next(&r); (*n)++) {
+		struct db_candidate *c = &out[*n];
+
+		c->seq = db_i(&r, 0);
+		c->failed = arena_strdup(a, db_s(&r, 1));
+		c->fresh = db_i(&r, 2) != 0;
+		c->preferred = arena_strdup(a, db_is_null(&r, 3) ? "" : db_s(&r, 3));
+		if (c->failed == NULL || c->preferred == NULL)
+			return cs_detail(f, CS_ENOMEM, "candidates");
+	}
+	return CS_OK;
+}
+
+enum cs_err
+db_alloc_own_ready(struct db *db, int64_t node, int64_t *seq, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	TRY(DB_QUERY(db, f, &r, STMT_OWN_READY, A_I(node)));
+	*seq = db_next(&r) ? db_i(&r, 0) : 0;
+	return CS_OK;
+}
+
+enum cs_err
+db_alloc_free_overdue(
+    struct db *db, const struct conf *conf, int64_t node, bool *freed, struct fault *f)
+{
+	auto_rows r = { 0 };
+	bool moved;
+
+	*freed = false;
+	TRY(DB_QUERY(db, f, &r, STMT_POOL_OVERDUE, A_I(node), A_I(conf->prefer_s)));
+	while (db_next(&r) && !*freed) {
+		TRY(db_alloc_unassign(db, db_i(&r, 0), db_i(&r, 1), db_i(&r, 2), false, &moved, f));
+		*freed = moved;
+	}
+	return CS_OK;
+}
+
+enum cs_err
+db_alloc_other_available(struct db *db, const struct conf *conf, int64_t node, const char *failed,
+    bool *other, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	TRY(DB_QUERY(
+	    db, f, &r, STMT_OTHER_AVAILABLE, A_I(node), A_S(failed), A_I(conf->offline_after_s)));
+	*other = db_next(&r);
+	return CS_OK;
+}
+
+enum cs_err
+db_alloc_load(struct db *db, int64_t node, struct db_load *out, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	*out = (struct db_load){ 0 };
+	TRY(DB_QUERY(db, f, &r, STMT_NODE_LOAD, A_I(node)));
+	if (db_next(&r))
+		*out = (struct db_load){ db_i(&r, 0), db_i(&r, 1), db_i(&r, 2) != 0 };
+	return CS_OK;
+}
+
+enum cs_err
+db_alloc_claim(struct db *db, const struct conf *conf, int64_t node, int64_t seq,
+    enum db_claim *out, struct fault *f)
+{
+	uint64_t n = 0;
+
+	TRY(DB_EXEC(db, f, &n, STMT_ALLOC_CLAIM, A_I(conf->claim_ack_s), A_I(node), A_I(seq)));
+	*out = n > 0 ? CLAIM_TAKEN : CLAIM_MISSED;
+	return CS_OK;
+}
+
+enum cs_err
+db_alloc_package(struct db *db, int64_t seq, struct db_rows *rows, struct fault *f)
+{
+	return DB_QUERY(db, f, rows, STMT_PACKAGE, A_I(seq));
+}
+
+enum cs_err
+db_heartbeat(struct db *db, const struct conf *conf, int64_t node, const char *callback,
+    const char *holding, struct fault *f)
+{
+	if (holding == NULL)
+		return DB_EXEC(db, f, NULL, STMT_HEARTBEAT, A_S(callback), A_I(node),
+		    A_I(conf->touch_s), A_S(callback));
+	return DB_EXEC(db, f, NULL, STMT_HEARTBEAT_HOLDING, A_S(callback), A_S(holding),
+	    A_I(conf->claim_ack_s), A_I(conf->exec_lease_s), A_I(conf->max_run_s),
+	    A_I(conf->forgotten_s), A_I(node));
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cascaded's refresh: who leads, which nodes are alive, which leases and reservations ran out.
+ * Reads a list, then acts on each entry under its guard, so that nothing is locked for long.
+ */
+#include "db/db_daemon.h"
+
+#include "db/db_alloc.h"
+
+enum cs_err
+db_lead(struct db *db, const char *holder, bool *leads, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	*leads = false;
+	TRY(DB_EXEC(db, f, NULL, STMT_LEADER_TAKE, A_S(holder), A_I(DB_LEAD_S)));
+	TRY(DB_QUERY(db, f, &r, STMT_LEADER_IS, A_S(holder)));
+	*leads = db_next(&r) && db_i(&r, 0) != 0;
+	return CS_OK;
+}
+
+enum cs_err
+db_lead_drop(struct db *db, const char *holder, struct fault *f)
+{
+	return DB_EXEC(db, f, NULL, STMT_LEADER_DROP, A_S(holder));
+}
+
+enum cs_err
+db_refresh_nodes(struct db *db, const struct conf *conf, db_node_note *note, struct fault *f)
+{
+	auto_rows r = { 0 };
+	int64_t released;
+	uint64_t went;
+
+	TRY(DB_EXEC(db, f, NULL, STMT_NODES_CAME, A_I(conf->offline_after_s)));
+	TRY(DB_QUERY(db, f, &r, STMT_NODES_SILENT, A_I(conf->heartbeat_memory_s),
+	    A_I(conf->offline_after_s)));
+	while (db_next(&r)) {
+		int64_t node = db_i(&r, 0);
+		bool was_online = db_i(&r, 3) != 0;
+
+		TRY(DB_EXEC(db, f, &went, STMT_NODE_WENT, A_I(node), A_I(conf->offline_after_s)));
+		/* it has come back this very moment */
+		if (was_online && went == 0)
+			continue;
+		TRY(db_alloc_release_node(
+		    db, conf, node, EV_NODE_LOST, db_i(&r, 2) != 0, &released, f));
+		if (note != NULL && (was_online || released > 0))
+			note(db_s(&r, 1), released);
+	}
+	return CS_OK;
+}
+
+enum cs_err
+db_expire_leases(struct db *db, const struct conf *conf, int64_t *n, struct fault *f)
+{
+	const struct db_end end = { 0 };
+	auto_rows r = { 0 };
+	bool moved;
+
+	*n = 0;
+	TRY(DB_QUERY(db, f, &r, STMT_LAPSED, A_I(conf->max_run_s)));
+	while (db_next(&r)) {
+		const struct db_alloc al = {
+			.id = db_s(&r, 0),
+			.seq = db_i(&r, 1),
+			.state = (enum alloc_state)db_i(&r, 2),
+			.ver = db_i(&r, 3),
+			.node = db_i(&r, 4),
+			.attempt = db_i(&r, 5),
+			.failures = (int)db_i(&r, 6),
+			.losts = (int)db_i(&r, 7),
+			.max_attempts = (int)db_i(&r, 8),
+		};
+
+		TRY(db_alloc_end(
+		    db, conf, &al, db_i(&r, 9) != 0 ? EV_MAX_RUN : EV_LAPSE, &end, &moved, f));
+		*n += moved;
+	}
+	return CS_OK;
+}
+
+enum cs_err
+db_expire_reservations(struct db *db, const struct conf *conf, int64_t *n, struct fault *f)
+{
+	auto_rows r = { 0 };
+	bool moved;
+
+	*n = 0;
+	TRY(DB_QUERY(db, f, &r, STMT_UNRESERVE, A_I(conf->prefer_s), A_I(conf->prefer_s)));
+	while (db_next(&r)) {
+		TRY(db_alloc_unassign(
+		    db, db_i(&r, 0), db_i(&r, 1), db_i(&r, 2), db_i(&r, 3) != 0, &moved, f));
+		*n += moved;
+	}
+	return CS_OK;
+}
+
+enum cs_err
+db_fail_orphans(struct db *db, const struct conf *conf, int64_t *n, struct fault *f)
+{
+	const struct db_end end = { 0 };
+	auto_rows r = { 0 };
+	bool moved;
+
+	*n = 0;
+	TRY(DB_QUERY(db, f, &r, STMT_ORPHANS));
+	while (db_next(&r)) {
+		const struct db_alloc al = {
+			.id = db_s(&r, 0),
+			.seq = db_i(&r, 1),
+			.state = ALLOC_PENDING,
+			.ver = db_i(&r, 2),
+			.node = db_i(&r, 3),
+			.attempt = db_i(&r, 4),
+		};
+
+		TRY(db_alloc_end(db, conf, &al, EV_GONE, &end, &moved, f));
+		*n += moved;
+	}
+	return CS_OK;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What cascaded does to the database: leadership, node liveness, expiry of leases and reservations,
+ * assignment. Every function may be repeated, run by two daemons at once, or stop anywhere: each
+ * step is guarded by what it was decided on.
+ */
+#ifndef CS_DB_DB_DAEMON_H
+#define CS_DB_DB_DAEMON_H
+
+#include "conf/conf.h"
+#include "db/db.h"
+
+#define DB_LEAD_S 10 /* a lead lapses after this many seconds without db_lead() */
+
+/* Takes or keeps the lead as HOLDER (unique per process). *LEADS: it has it now. */
+enum cs_err db_lead(struct db *db, const char *holder, bool *leads, struct fault *f) cs_mustcheck;
+/* Gives the lead up, so that another takes over at once. */
+enum cs_err db_lead_drop(struct db *db, const char *holder, struct fault *f) cs_mustcheck;
+
+/* Told of each node that goes offline (online false) with the number of allocations taken back. */
+typedef void db_node_note(const char *node_id, int64_t released);
+/* Nodes that came to life are online; silent ones go offline and their work returns to the pool. */
+enum cs_err db_refresh_nodes(
+    struct db *db, const struct conf *conf, db_node_note *note, struct fault *f) cs_mustcheck;
+/* Ends attempts whose lease ran out. *N counts them. */
+enum cs_err db_expire_leases(
+    struct db *db, const struct conf *conf, int64_t *n, struct fault *f) cs_mustcheck;
+/* Frees reservations that lapsed or whose node takes nothing new. *N counts them. */
+enum cs_err db_expire_reservations(
+    struct db *db, const struct conf *conf, int64_t *n, struct fault *f) cs_mustcheck;
+/* Fails waiting work of deleted tasks. *N counts it. */
+enum cs_err db_fail_orphans(
+    struct db *db, const struct conf *conf, int64_t *n, struct fault *f) cs_mustcheck;
+/* Assigns one batch of waiting work to available nodes (core/select.h). *N counts it. */
+enum cs_err db_assign(
+    struct db *db, const struct conf *conf, int64_t *n, struct fault *f) cs_mustcheck;
+
+#endif

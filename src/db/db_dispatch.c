@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dispatch. The batch is a procedure (sql/): row numbers are made here, everything else follows
+ * from the run's row, so a batch may be repeated by anyone until it has been committed once.
+ */
+#include "db/db_dispatch.h"
+
+#include "base/clock.h"
+#include "core/ident.h"
+#include "db/db_alloc.h"
+
+#include <string.h>
+
+#define BATCH_TRIES 8
+
+enum cs_err
+db_dispatch_tasks(struct db *db, const char *task_id, struct arena *a,
+    struct db_dispatch_task **out, size_t *n, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	*n = 0;
+	if (task_id != NULL)
+		TRY(DB_QUERY(db, f, &r, STMT_DISPATCH_TASK, A_S(task_id)));
+	else
+		TRY(DB_QUERY(db, f, &r, STMT_DISPATCH_TASKS));
+	*out = arena_calloc(a, db_count(&r) + 1, sizeof(**out));
+	if (*out == NULL)
+		return cs_detail(f, CS_ENOMEM, "tasks");
+	while (db_next(&r)) {
+		struct db_dispatch_task *t = &(*out)[*n];
+
+		if (task_id != NULL && strcmp(db_s(&r, 0), task_id) != 0)
+			continue;
+		t->id = arena_strdup(a, db_s(&r, 0));
+		t->name = arena_strdup(a, db_is_null(&r, 1) ? "" : db_s(&r, 1));
+		t->enabled = db_i(&r, 2) != 0;
+		t->feeds = (enum db_feeds)db_i(&r, 3);
+		if (t->id == NULL || t->name == NULL)
+			return cs_detail(f, CS_ENOMEM, "tasks");
+		(*n)++;
+	}
+	return CS_OK;
+}
+
+/* The task's row of ours, made where it is missing. */
+static enum cs_err
+task_seq(struct db *db, const char *task_id, int64_t *seq, struct fault *f)
+{
+	for (int tries = 0; tries < 2; tries++) {
+		auto_rows r = { 0 };
+
+		TRY(DB_QUERY(db, f, &r, STMT_TASK_SEQ, A_S(task_id)));
+		if (db_next(&r)) {
+			*seq = db_i(&r, 0);
+			return CS_OK;
+		}
+		TRY(DB_EXEC(db, f, NULL, STMT_TASK_SEQ_MAKE, A_S(task_id)));
+	}
+	return cs_detail(f, CS_EBUSY, "no row for task %s", task_id);
+}
+
+static enum cs_err
+count_feeds(struct db *db, const struct db_dispatch_task *t, struct db_dispatch_result *out,
+    struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	if (t->feeds == FEEDS_ALL)
+		TRY(DB_QUERY(db, f, &r, STMT_FEEDS_ALL_COUNT));
+	else
+		TRY(DB_QUERY(db, f, &r, STMT_FEEDS_LIST_COUNT, A_S(t->id)));
+	if (db_next(&r)) {
+		out->feeds = db_i(&r, 0);
+		out->skipped_feeds = db_i(&r, 1) - db_i(&r, 0);
+	}
+	return CS_OK;
+}
+
+static enum cs_err
+cancel_unclaimed(struct db *db, const struct conf *conf, int64_t task, const char *by,
+    int64_t *cancelled, struct fault *f)
+{
+	char text[320];
+	const struct db_end end = { .error = msg_render(
+					text, sizeof(text), LANG_ZH, MSG_E_CANCELLED, by) };
+	size_t n = 1;
+	bool moved;
+
+	while (n > 0) {
+		auto_rows r = { 0 };
+
+		TRY(DB_QUERY(db, f, &r, STMT_TASK_UNCLAIMED, A_I(task)));
+		n = db_count(&r);
+		while (db_next(&r)) {
+			const struct db_alloc al = {
+				.id = db_s(&r, 0),
+				.seq = db_i(&r, 1),
+				.state = ALLOC_PENDING,
+				.ver = db_i(&r, 2),
+				.node = db_i(&r, 3),
+				.attempt = db_i(&r, 4),
+			};
+
+			TRY(db_alloc_end(db, conf, &al, EV_CANCEL, &end, &moved, f));
+			*cancelled += moved;
+		}
+	}
+	return CS_OK;
+}
+
+/* One batch; a duplicate key means that another dispatch is at the same feeds: look again. */
+static enum cs_err
+batch(struct db *db, const struct conf *conf, const char *run_id, int64_t task, bool all,
+    struct db_dispatch_result *out, bool *finished, struct fault *f)
+{
+	enum cs_err rc = CS_EBUSY;
+
+	for (int tries = 0; tries < BATCH_TRIES && (rc == CS_ECONFLICT || rc == CS_EBUSY);
+	     tries++) {
+		auto_rows r = { 0 };
+		int64_t base = ident_seq(clock_wall_ms(), conf->batch);
+
+		if (base == 0)
+			return cs_detail(f, CS_EINTERNAL, "no random numbers");
+		fault_clear(f);
+		rc = DB_QUERY(db, f, &r, STMT_RUN_BATCH, A_S(run_id), A_I(task), A_I(all),
+		    A_I(base), A_I(conf->batch));
+		if (rc == CS_OK && db_next(&r)) {
+			out->created += db_i(&r, 0);
+			out->skipped_open += db_i(&r, 1);
+			*finished = db_i(&r, 2) != 0;
+		}
+	}
+	return rc == CS_ECONFLICT ? cs_detail(f, CS_EBUSY,
+					"run %s: its feeds are being dispatched by others", run_id)
+				  : rc;
+}
+
+enum cs_err
+db_dispatch(struct db *db, const struct conf *conf, const struct db_dispatch_task *t,
+    const char *run_id, const struct db_dispatch_options *opt, struct db_dispatch_result *out,
+    struct fault *f)
+{
+	bool finished = false;
+	int64_t task = 0;
+
+	*out = (struct db_dispatch_result){ 0 };
+	if (t->feeds == FEEDS_BROKEN)
+		return cs_bad(f, "mps_id", MSG_R_TYPE, "JSON array");
+	TRY(task_seq(db, t->id, &task, f));
+	TRY(count_feeds(db, t, out, f));
+	if (opt->force)
+		TRY(cancel_unclaimed(db, conf, task, opt->by, &out->cancelled, f));
+	TRY(DB_EXEC(db, f, NULL, STMT_RUN_CREATE, A_S(run_id), A_I(task), A_I(out->skipped_feeds)));
+	while (!finished) {
+		TRY(batch(db, conf, run_id, task, t->feeds == FEEDS_ALL, out, &finished, f));
+		if (opt->progress != NULL)
+			opt->progress(opt->arg);
+	}
+	return CS_OK;
+}
+
+/* Goes on with one run; a task that is gone or unreadable ends it. */
+static enum cs_err
+resume_one(struct db *db, const struct conf *conf, const char *run_id, int64_t task,
+    const char *task_id, struct fault *f)
+{
+	struct db_dispatch_result done = { 0 };
+	struct db_dispatch_task *t;
+	bool finished = false;
+	struct arena *a = arena_new(1u << 16);
+	enum cs_err rc;
+	size_t n;
+
+	if (a == NULL)
+		return cs_detail(f, CS_ENOMEM, "run %s", run_id);
+	rc = db_dispatch_tasks(db, task_id, a, &t, &n, f);
+	bool gone = rc == CS_OK && (n == 0 || t->feeds == FEEDS_BROKEN);
+	bool all = rc == CS_OK && !gone && t->feeds == FEEDS_ALL;
+
+	arena_free(a);
+	if (gone)
+		return DB_EXEC(db, f, NULL, STMT_RUN_FINISH, A_S(run_id), A_I(task));
+	while (rc == CS_OK && !finished)
+		rc = batch(db, conf, run_id, task, all, &done, &finished, f);
+	return rc;
+}
+
+enum cs_err
+db_dispatch_resume(
+    struct db *db, const struct conf *conf, int64_t idle_s, int64_t *resumed, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	TRY(DB_QUERY(db, f, &r, STMT_RUN_STALE, A_I(idle_s)));
+	while (db_next(&r)) {
+		TRY(resume_one(db, conf, db_s(&r, 0), db_i(&r, 1), db_s(&r, 2), f));
+		if (resumed != NULL)
+			(*resumed)++;
+	}
+	return CS_OK;
+}
+
+enum cs_err
+db_online_nodes(struct db *db, const struct conf *conf, int64_t *n, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	TRY(DB_QUERY(db, f, &r, STMT_ONLINE_NODES, A_I(conf->offline_after_s)));
+	*n = db_next(&r) ? db_i(&r, 0) : 0;
+	return CS_OK;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listings and counts, for the API and for cascadectl. A listing's columns are data (struct view),
+ * in the order of its statement, so that whoever renders a row needs no list of its own. Rows are
+ * read with db_next(); text lives as db.h says.
+ */
+#ifndef CS_DB_DB_VIEW_H
+#define CS_DB_DB_VIEW_H
+
+#include "conf/conf.h"
+#include "db/db.h"
+
+enum view_kind {
+	VIEW_TEXT, /* text or time */
+	VIEW_INT,
+	VIEW_BOOL,
+	VIEW_ARRAY, /* text that should hold a JSON array, but nobody vouches for it */
+};
+struct view_col {
+	const char *key; /* of the JSON object, and of cascadectl's columns */
+	enum view_kind kind;
+};
+struct view {
+	const struct view_col *cols;
+	size_t ncols;
+};
+
+extern const struct view view_allocation, view_attempt, view_beat;
+
+/* Every stored status: what the filter takes. */
+#define VIEW_STATUSES "pending|claimed|executing|completed|failed|timeout|cancelled"
+
+/* NULL members do not filter. */
+struct view_filter {
+	const char *task_id, *node_id, *status;
+};
+
+/* A page of view_allocation, newest first. */
+enum cs_err db_view_allocations(struct db *db, const struct view_filter *filter, int64_t limit,
+    int64_t offset, struct db_rows *rows, struct fault *f) cs_mustcheck;
+/* How many FILTER matches, counted up to MAX. */
+enum cs_err db_view_allocations_total(struct db *db, const struct view_filter *filter, int64_t max,
+    int64_t *total, struct fault *f) cs_mustcheck;
+/* One row of view_allocation, already stepped to. CS_ENOTFOUND MSG_NO_ALLOCATION. */
+enum cs_err db_view_allocation(
+    struct db *db, const char *id, struct db_rows *rows, struct fault *f) cs_mustcheck;
+/* Rows of view_attempt: every hand-out of allocation ID, the current one included. */
+enum cs_err db_view_attempts(
+    struct db *db, const char *id, struct db_rows *rows, struct fault *f) cs_mustcheck;
+
+struct view_counts {
+	int64_t pending;	 /* assigned included */
+	int64_t executing;	 /* claimed included */
+	int64_t completed_today; /* the UTC day */
+	int64_t failed_today;	 /* timeout included */
+	int64_t online_nodes;	 /* active child nodes with a recent sign of life */
+};
+enum cs_err db_view_counts(
+    struct db *db, const struct conf *conf, struct view_counts *out, struct fault *f) cs_mustcheck;
+
+struct view_load {
+	int64_t nodes;	  /* child nodes */
+	int64_t open;	  /* work assigned to or held by those online */
+	int64_t capacity; /* of those online */
+};
+enum cs_err db_view_load(
+    struct db *db, const struct conf *conf, struct view_load *out, struct fault *f) cs_mustcheck;
+/* The row id, task_name, ready_at, seconds waited of what has waited longest; none where nothing
+ * waits. */
+enum cs_err db_view_oldest(struct db *db, struct db_rows *rows, struct fault *f) cs_mustcheck;
+/* Rows of view_beat. */
+enum cs_err db_view_beats(struct db *db, struct db_rows *rows, struct fault *f) cs_mustcheck;
+
+#endif
