@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What cascaded does each tick: beat, lead, refresh, assign. */
+#ifndef CS_CASCADED_TICK_H
+#define CS_CASCADED_TICK_H
+
+#include "conf/conf.h"
+#include "db/db.h"
+
+struct daemon {
+	const struct conf *conf;
+	struct db *db;
+	char holder[128]; /* our name in cascade_leader */
+	bool leads;
+	bool away;	      /* the last tick found no database */
+	bool grace;	      /* after an outage of ours: nothing is rescued for now */
+	int64_t refreshed_ms; /* monotonic; 0 = refresh at the next tick */
+};
+
+/* Names the daemon in D->holder: host, pid and random bits, so that no restart inherits a lead. */
+bool tick_name(struct daemon *d);
+/* One tick. A failure is logged; the next tick tries again. */
+void tick(struct daemon *d);
+/* Gives the lead up, if it has it. */
+void tick_leave(struct daemon *d);
+
+#endif
