@@ -39,6 +39,7 @@ struct req {
 	const char *body;	    /* raw, NULL when empty */
 	size_t body_len;
 	const struct jx *json;	    /* its root where the route asks for JSON; NULL: absent or null */
+	struct jx_doc *doc;	    /* what json belongs to; kept over retries, freed by worker.c */
 };
 
 enum principal_kind { WHO_NONE, WHO_NODE, WHO_USER };
@@ -56,6 +57,7 @@ struct principal {
 	int64_t max_capacity;
 	bool draining;
 	bool touch_due;	       /* last sign of life is older than node.touch: write one */
+	bool heartbeat_due;   /* the same of the last heartbeat */
 	int64_t own_ready;     /* own assigned work ready now: lowest seq, 0 = none */
 };
 

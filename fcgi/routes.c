@@ -27,7 +27,7 @@ const struct route routes[] = {
 	{ M_POST, "/claim-task", AUTH_NODE, BODY_OPTIONAL, R_WAIT_DB | R_TOUCHES, h_claim_task },
 	{ M_GET, "/pending-tasks", AUTH_NODE, BODY_NONE, R_WAIT_DB | R_TOUCHES, h_pending_tasks },
 	{ M_PUT, "/task-status", AUTH_NODE, BODY_JSON, R_WAIT_DB | R_TOUCHES, h_task_status },
-	{ M_POST, "/upload-articles", AUTH_NODE, BODY_UPLOAD, R_WAIT_DB | R_TOUCHES, h_upload_articles },
-	{ M_POST, "/report-completion", AUTH_NODE, BODY_JSON, R_WAIT_DB | R_TOUCHES, h_report_completion },
+	{ M_POST, "/upload-articles", AUTH_NODE, BODY_UPLOAD, R_WAIT_DB, h_upload_articles },
+	{ M_POST, "/report-completion", AUTH_NODE, BODY_JSON, R_WAIT_DB, h_report_completion },
 };
 const size_t nroutes = ARRAY_LEN(routes);

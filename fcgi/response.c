@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Renders what a handler left behind, or the fault it ended with. The detail of a fault is for the
+ * log: nothing here reads it.
+ */
+#include "fcgi/response.h"
+
+#include <limits.h>
+#include <string.h>
+
+#define RETRY_AFTER_S 2 /* where the fault does not say */
+
+static const struct {
+	int status;
+	const char *reason;
+} reasons[] = {
+	{ 200, "OK" },
+	{ 201, "Created" },
+	{ 202, "Accepted" },
+	{ 400, "Bad Request" },
+	{ 401, "Unauthorized" },
+	{ 403, "Forbidden" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 409, "Conflict" },
+	{ 413, "Content Too Large" },
+	{ 422, "Unprocessable Content" },
+	{ 429, "Too Many Requests" },
+	{ 500, "Internal Server Error" },
+	{ 503, "Service Unavailable" },
+};
+
+static const char *
+reason_of(int status)
+{
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+		if (reasons[i].status == status)
+			return reasons[i].reason;
+	}
+	return "Other";
+}
+
+void
+response_reset(struct res *res)
+{
+	struct buf data = res->data;
+
+	buf_reset(&data);
+	*res = (struct res){ .status = 200, .message = MSG_SUCCESS, .data = data };
+	jw_init(&res->w, &res->data);
+}
+
+static void
+envelope(struct buf *body, int code, const char *message, const char *data)
+{
+	struct jw w;
+
+	buf_reset(body);
+	jw_init(&w, body);
+	jw_obj(&w);
+	jw_kint(&w, "code", code);
+	jw_kstr(&w, "message", message);
+	jw_kraw(&w, "data", data);
+	jw_obj_end(&w);
+}
+
+static void
+build_success(struct reply *r, const struct ctx *c)
+{
+	const struct res *res = c->res;
+	const char *message =
+	    res->text[0] != '\0' ? res->text : msg_text(c->fault.lang, res->message);
+	int code = c->req->mount != NULL ? c->req->mount->success : res->status;
+
+	r->status = res->status;
+	if (!res->bare) {
+		envelope(&r->body, code, message, res->data.data);
+		return;
+	}
+	buf_reset(&r->body);
+	buf_add(&r->body, res->data.data != NULL ? res->data.data : "", res->data.len);
+}
+
+/* "data" of an error: the field and what is wrong with it. */
+static void
+build_error(struct reply *r, struct ctx *c)
+{
+	struct res *res = c->res;
+	const struct fault *f = &c->fault;
+	bool no_store = res->no_store;
+
+	response_reset(res);
+	res->no_store = no_store;
+	r->status = cs_err_http(f->code);
+	if (f->field[0] != '\0') {
+		jw_obj(&res->w);
+		jw_kstr(&res->w, "field", f->field);
+		jw_kstr(&res->w, "reason", f->reason);
+		jw_obj_end(&res->w);
+	}
+	envelope(&r->body, r->status, fault_message(f), res->data.data);
+}
+
+static int
+retry_after(const struct fault *f)
+{
+	return f->retry_after_s > 0 ? f->retry_after_s : RETRY_AFTER_S;
+}
+
+static void
+build_header(struct reply *r, const struct ctx *c)
+{
+	struct buf *h = &r->header;
+
+	buf_reset(h);
+	buf_printf(h, "Status: %d %s\r\n", r->status, reason_of(r->status));
+	buf_puts(h, "Content-Type: application/json\r\n");
+	buf_printf(h, "Content-Length: %zu\r\n", r->body.len);
+	buf_printf(h, "X-Request-Id: %s\r\n", c->req->id);
+	if (r->status == 401)
+		buf_puts(h, "WWW-Authenticate: Bearer\r\n");
+	if (r->status == 405)
+		buf_printf(h, "Allow: %s\r\n", r->allow);
+	if (r->status == 429 || r->status == 503)
+		buf_printf(h, "Retry-After: %d\r\n", retry_after(&c->fault));
+	if (c->res->no_store || c->req->authorization != NULL)
+		buf_puts(h, "Cache-Control: no-store\r\n");
+	buf_puts(h, "\r\n");
+}
+
+void
+response_build(struct reply *r, struct ctx *c)
+{
+	if (r->err == CS_OK) {
+		build_success(r, c);
+		if (buf_failed(&c->res->data) || buf_failed(&r->body))
+			r->err = cs_fail(&c->fault, CS_ENOMEM, MSG_NONE);
+	}
+	if (r->err != CS_OK)
+		build_error(r, c);
+	build_header(r, c);
+}
+
+static bool
+put(FCGX_Stream *out, const struct buf *b)
+{
+	size_t at = 0;
+
+	while (at < b->len) { /* FCGX counts in int */
+		size_t n = b->len - at < INT_MAX ? b->len - at : INT_MAX;
+
+		if (FCGX_PutStr(b->data + at, (int)n, out) != (int)n)
+			return false;
+		at += n;
+	}
+	return true;
+}
+
+bool
+response_send(const struct reply *r, FCGX_Stream *out)
+{
+	return put(out, &r->header) && (r->head || put(out, &r->body));
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Finds the row of the route table for a method and a path. Linear: the table is short, and a row
+ * is refused at its first differing segment.
+ */
+#include "fcgi/router.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const method_name[M__MAX] = {
+	[M_GET] = "GET",
+	[M_POST] = "POST",
+	[M_PUT] = "PUT",
+	[M_DELETE] = "DELETE",
+};
+/* As of Allow: HEAD is served wherever GET is. */
+static const char *const method_allow[M__MAX] = {
+	[M_GET] = "GET, HEAD",
+	[M_POST] = "POST",
+	[M_PUT] = "PUT",
+	[M_DELETE] = "DELETE",
+};
+
+/* M__MAX: none that any route has. */
+static enum method
+parse_method(const char *s)
+{
+	enum method m = M_GET;
+
+	if (strcmp(s, "HEAD") == 0)
+		return M_GET;
+	while (m < M__MAX && strcmp(s, method_name[m]) != 0)
+		m++;
+	return m;
+}
+
+/* Does PATH have the shape of PATTERN? A {name} takes one segment that is not empty. */
+static bool
+matches(const char *pattern, const char *path)
+{
+	while (*pattern == '/' && *path == '/') {
+		size_t want = strcspn(++pattern, "/");
+		size_t have = strcspn(++path, "/");
+
+		if (*pattern == '{' ? have == 0 : want != have || memcmp(pattern, path, want) != 0)
+			return false;
+		pattern += want;
+		path += have;
+	}
+	return *pattern == '\0' && *path == '\0';
+}
+
+/* Copies the {name} segments of PATH, which matches, to Q->param. False: out of memory. */
+static bool
+take_params(const char *pattern, const char *path, struct req *q, struct arena *a)
+{
+	q->nparams = 0;
+	while (*pattern == '/') {
+		size_t want = strcspn(++pattern, "/");
+		size_t have = strcspn(++path, "/");
+
+		if (*pattern == '{') {
+			struct pair *p = &q->param[q->nparams++];
+
+			p->name = arena_strndup(a, pattern + 1, want - 2);
+			p->value = arena_strndup(a, path, have);
+			if (p->name == NULL || p->value == NULL)
+				return false;
+		}
+		pattern += want;
+		path += have;
+	}
+	return true;
+}
+
+static void
+add_allow(char *allow, size_t size, enum method m)
+{
+	size_t len = strlen(allow);
+
+	snprintf(allow + len, size - len, "%s%s", len > 0 ? ", " : "", method_allow[m]);
+}
+
+const struct route *
+router_find(const char *method, const char *path, bool top, struct req *q, struct arena *a,
+    char *allow, size_t allow_size)
+{
+	enum method m = parse_method(method);
+
+	allow[0] = '\0';
+	for (size_t i = 0; i < nroutes; i++) {
+		const struct route *r = &routes[i];
+
+		if (top != ((r->flags & R_TOP) != 0) || !matches(r->pattern, path))
+			continue;
+		if (r->method == m) {
+			allow[0] = '\0';
+			q->method = m;
+			return take_params(r->pattern, path, q, a) ? r : NULL;
+		}
+		add_allow(allow, allow_size, r->method);
+	}
+	return NULL;
+}
