@@ -1,0 +1,121 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""
+16 concurrent claimers over 5,000 pending allocations: each handed out exactly once, every claimer
+within its capacity at every moment (from the database's own history), quotas and capacity steering.
+"""
+import os
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
+from cascade import SLOW, run, wait_for  # noqa: E402
+from work import claim, clear, complete, consistent, dispatch, make_feeds, make_task  # noqa: E402
+
+CLAIMERS = 16
+TOTAL = 5000 if SLOW == 1 else 400
+
+
+def work_off(node, limit, got, errors, capacity):
+    """Claims up to CAPACITY, completes the half of it, until nothing comes any more."""
+    held = []
+    while True:
+        answer = node.get("/pending-tasks?limit=%d" % limit)
+        if answer.status != 200:
+            errors.append(repr(answer))
+            return
+        packages = answer.data["list"] if limit > 1 else [answer.data] if answer.data else []
+        held += packages
+        got += [p["allocation_id"] for p in packages]
+        if len(held) > capacity:
+            errors.append("%s holds %d" % (node.id, len(held)))
+        if not packages and not held:
+            return
+        for package in held[:max(1, len(held) // 2)]:
+            done = complete(node, package)
+            if done.status != 200:
+                errors.append(repr(done))
+            held.remove(package)
+
+
+def test_claimers(s, t):
+    """16 claimers"""
+    make_task(s, "big", None)
+    make_feeds(s, TOTAL)
+    # Every change of a node's count, as it was committed: the history that the check reads.
+    s.sql("CREATE TABLE test_history (at BIGINT AUTO_INCREMENT PRIMARY KEY, node INT, open_count INT, max_capacity INT)")
+    s.sql("CREATE TRIGGER test_history AFTER UPDATE ON cascade_node FOR EACH ROW"
+          " INSERT INTO test_history (node, open_count, max_capacity) VALUES (NEW.seq, NEW.open_count, NEW.max_capacity)")
+    nodes = [s.new_node("claimer%d" % n, sync_config={"max_capacity": 1 + n % 5}) for n in range(CLAIMERS)]
+    t.eq(dispatch(s, "big")["data.allocations_created"], TOTAL, "%d allocations" % TOTAL)
+    got, errors = [[] for _ in nodes], []
+    threads = [threading.Thread(target=work_off, args=(node, 1 + n % 3, got[n], errors, 1 + n % 5))
+               for n, node in enumerate(nodes)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    every = [id for ids in got for id in ids]
+    t.eq(errors[:5], [], "no error, no claimer beyond its capacity")
+    t.eq((len(every), len(set(every))), (TOTAL, TOTAL), "every allocation was handed out exactly once")
+    t.ok(min(len(ids) for ids in got) > 0, "every claimer had a share", str([len(ids) for ids in got]))
+    t.eq(s.value("SELECT COUNT(*) FROM test_history WHERE open_count > max_capacity"), "0",
+         "no node was ever above its capacity")
+    t.ok(int(s.value("SELECT COUNT(*) FROM test_history")) >= 2 * TOTAL, "the history is complete")
+    t.eq(s.value("SELECT COUNT(*) FROM cascade_attempt WHERE outcome = 'completed'"), str(TOTAL), "each is one attempt")
+    t.eq(s.value("SELECT COUNT(*) FROM cascade_attempt WHERE outcome <> 'completed'"), "0", "and no other")
+    consistent(s, t)
+    s.sql("DROP TRIGGER test_history")
+
+
+def test_one_node_many_connections(s, t):
+    """one credential used by many at once stays within its capacity"""
+    s.sql("DELETE FROM cascade_attempt")
+    node = s.new_node("shared", sync_config={"max_capacity": 7})
+    make_task(s, "shared", make_feeds(s, 40, first=20000))
+    dispatch(s, "shared")
+    got = []
+    threads = [threading.Thread(target=lambda: got.append(claim(node))) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    packages = [p for p in got if p]
+    t.eq((len(packages), len({p["allocation_id"] for p in packages})), (7, 7), "7 of 24 claims get work")
+    full = node.post("/claim-task")
+    t.ok("暂无待处理任务" in full["message"] and "7/7" in full["message"], "the others are told why", full["message"])
+    complete(node, packages[0])
+    t.ok(claim(node), "a place that is free is filled again")
+    s.admin().post("/dispatch-task?task_id=shared&force=1")
+    consistent(s, t)
+
+
+def test_quota(s, t):
+    """feed_quota steers assignment and claims"""
+    feeds = make_feeds(s, 6, first=30000)
+    clear(s)
+    s.sql("UPDATE cascade_node SET last_seen_at = NULL")
+    wanted = s.new_node("wanted", sync_config={"max_capacity": 10, "feed_quota": {f: 1 for f in feeds[:3]}})
+    other = s.new_node("other", sync_config={"max_capacity": 10})
+    for node in (wanted, other):
+        node.post("/heartbeat")
+    make_task(s, "quota", feeds)
+    dispatch(s, "quota")
+    assigned = "SELECT COUNT(*) FROM we_cascade_task_allocations WHERE task_id = 'quota' AND node_id IS NOT NULL"
+    t.ok(wait_for(lambda: s.value(assigned) == "6", 10), "all is assigned")
+    rows = s.sql("SELECT node_id, feed_ids FROM we_cascade_task_allocations WHERE task_id = 'quota'")
+    for feed in feeds[:3]:
+        t.eq([r["node_id"] for r in rows if feed in r["feed_ids"]], [wanted.id], "%s goes to the node that wants it" % feed)
+    t.eq(sorted(r["node_id"] for r in rows).count(other.id), 3, "the rest is spread by load")
+    mine = [claim(other) for _ in range(4)]
+    t.eq(len([p for p in mine if p]), 3, "a claim takes the node's own work, and leaves what is reserved for others")
+    t.ok(not set(feeds[:3]) & {p["feeds"][0]["id"] for p in mine if p}, "and never what another has the quota for")
+    answer = other.post("/claim-task")
+    t.ok(answer.data is None and "暂无待处理任务" in answer["message"], "then there is nothing for it")
+    for _ in range(3):
+        complete(wanted, claim(wanted))
+    consistent(s, t)
+
+
+run(test_claimers, test_one_node_many_connections, test_quota, workers=4,
+    env={"CASCADE_LEASE_CLAIM": "1h", "CASCADE_SERVER_MAX_REQUESTS": "3000"})
