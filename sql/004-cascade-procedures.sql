@@ -126,7 +126,7 @@ BEGIN
     IF p_status = 'pending' THEN
         INSERT INTO cascade_open_feed (task, feed_id, open_seq)
         SELECT p_task, j.feed, p_seq
-          FROM JSON_TABLE(p_feeds, '$[*]' COLUMNS (feed VARCHAR(255) PATH '$')) j;
+          FROM JSON_TABLE(p_feeds, '$[*]' COLUMNS (feed VARCHAR(255) CHARACTER SET utf8mb4 PATH '$')) j;
         INSERT INTO cascade_open (seq, id, task, attempt, failures, losts, ready_at, order_at, failed_nodes)
         VALUES (p_seq, p_id, p_task, p_attempt, p_failures, p_losts,
                 NOW(3) + INTERVAL p_delay_ms * 1000 MICROSECOND,
@@ -134,9 +134,9 @@ BEGIN
     END IF;
     INSERT INTO we_cascade_task_allocations
         (id, task_id, task_name, cron_exp, node_id, feed_ids, status, error_message, dispatched_at,
-         completed_at, schedule_run_id, article_count, new_article_count, created_at, updated_at)
+         completed_at, schedule_run_id, article_count, new_article_count, created_at, updated_at, cascade_owned)
     SELECT p_id, task_id, task_name, cron_exp, NULL, p_feeds, p_status, p_error, NOW(),
-           IF(p_status = 'pending', NULL, NOW()), schedule_run_id, 0, 0, NOW(), NOW()
+           IF(p_status = 'pending', NULL, NOW()), schedule_run_id, 0, 0, NOW(), NOW(), 1
       FROM we_cascade_task_allocations WHERE id = p_from;
 END $$
 
@@ -163,7 +163,7 @@ BEGIN
     SELECT COUNT(*) INTO v_newer
       FROM we_cascade_task_allocations a
       JOIN cascade_task t ON t.task_id = a.task_id
-      JOIN JSON_TABLE(a.feed_ids, '$[*]' COLUMNS (feed VARCHAR(255) PATH '$')) j
+      JOIN JSON_TABLE(a.feed_ids, '$[*]' COLUMNS (feed VARCHAR(255) CHARACTER SET utf8mb4 PATH '$')) j
       JOIN cascade_open_feed f ON f.task = t.seq AND f.feed_id = CONVERT(j.feed USING {{charset}}) COLLATE {{collation}}
      WHERE a.id = p_id;
     IF v_status IS NULL OR v_status NOT IN ('failed', 'timeout') OR EXISTS (SELECT 1 FROM cascade_open WHERE id = p_id) THEN
@@ -246,13 +246,13 @@ BEGIN
     ELSEIF v_finished IS NULL THEN
         SELECT COUNT(*), MAX(b.id) INTO v_looked, v_last
           FROM (SELECT DISTINCT w.id
-                  FROM JSON_TABLE(v_mps, '$[*]' COLUMNS (id VARCHAR(255) PATH '$.id')) j
+                  FROM JSON_TABLE(v_mps, '$[*]' COLUMNS (id VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.id')) j
                   JOIN we_feeds w ON w.id = CONVERT(j.id USING {{charset}}) COLLATE {{collation}}
                  WHERE w.status = 1 AND w.id > v_cursor ORDER BY w.id LIMIT p_limit) b;
         INSERT INTO cascade_open_feed (task, feed_id, open_seq)
         SELECT p_task, b.id, p_base + (ROW_NUMBER() OVER (ORDER BY b.id) - 1) DIV v_per
           FROM (SELECT DISTINCT w.id
-                  FROM JSON_TABLE(v_mps, '$[*]' COLUMNS (id VARCHAR(255) PATH '$.id')) j
+                  FROM JSON_TABLE(v_mps, '$[*]' COLUMNS (id VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.id')) j
                   JOIN we_feeds w ON w.id = CONVERT(j.id USING {{charset}}) COLLATE {{collation}}
                  WHERE w.status = 1 AND w.id > v_cursor AND w.id <= v_last) b
           LEFT JOIN cascade_open_feed x ON x.task = p_task AND x.feed_id = b.id
@@ -275,9 +275,9 @@ BEGIN
         SET v_created = ROW_COUNT();
         INSERT INTO we_cascade_task_allocations
             (id, task_id, task_name, cron_exp, node_id, feed_ids, status, dispatched_at, schedule_run_id,
-             article_count, new_article_count, created_at, updated_at)
+             article_count, new_article_count, created_at, updated_at, cascade_owned)
         SELECT o.id, v_task_id, v_name, v_cron, NULL, JSON_ARRAYAGG(f.feed_id ORDER BY f.feed_id), 'pending',
-               NOW(), p_run_id, 0, 0, NOW(), NOW()
+               NOW(), p_run_id, 0, 0, NOW(), NOW(), 1
           FROM cascade_open o JOIN cascade_open_feed f ON f.open_seq = o.seq
          WHERE o.seq >= p_base AND o.seq < p_base + p_limit
          GROUP BY o.seq;
@@ -291,6 +291,67 @@ BEGIN
     END IF;
     COMMIT;
     SELECT v_created, v_looked - v_feeds, v_finished IS NOT NULL OR v_looked < p_limit;
+END $$
+
+-- Adopts a pending allocation that WeRSS's own dispatcher inserted, as row p_seq. Feeds that have
+-- something open already, or whose task was dispatched by another run in the last p_window seconds, are
+-- duplicates: they are left out, and where nothing is left the row is closed.
+-- Returns one row: 1 adopted, 2 closed as a duplicate, 0 no longer there to adopt.
+CREATE OR REPLACE PROCEDURE cascade_adopt(IN p_id VARCHAR(255), IN p_seq BIGINT, IN p_window INT, IN p_error MEDIUMTEXT)
+    MODIFIES SQL DATA
+    SQL SECURITY INVOKER
+BEGIN
+    DECLARE v_task INT UNSIGNED;
+    DECLARE v_task_id, v_run VARCHAR(255);
+    DECLARE v_feeds MEDIUMTEXT;
+    DECLARE v_priority, v_n INT DEFAULT 0;
+    DECLARE v_recent BOOL;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        ROLLBACK;
+        RESIGNAL;
+    END;
+
+    START TRANSACTION;
+    SELECT task_id, COALESCE(schedule_run_id, id), IF(JSON_VALID(feed_ids), feed_ids, '[]') INTO v_task_id, v_run, v_feeds
+      FROM we_cascade_task_allocations
+     WHERE id = p_id AND NOT cascade_owned AND status = 'pending' FOR UPDATE;
+    IF v_task_id IS NULL THEN
+        ROLLBACK;
+        SELECT 0;
+    ELSE
+        INSERT INTO cascade_task (task_id) VALUES (v_task_id) ON DUPLICATE KEY UPDATE seq = seq;
+        SELECT seq, priority INTO v_task, v_priority FROM cascade_task WHERE task_id = v_task_id;
+        SELECT COUNT(*) > 0 INTO v_recent FROM cascade_run
+         WHERE task = v_task AND created_at > NOW(3) - INTERVAL p_window SECOND AND run_id <> v_run;
+        IF NOT v_recent THEN
+            INSERT INTO cascade_open_feed (task, feed_id, open_seq)
+            SELECT DISTINCT v_task, j.feed, p_seq
+              FROM JSON_TABLE(v_feeds, '$[*]' COLUMNS (feed VARCHAR(255) CHARACTER SET utf8mb4 PATH '$')) j
+              LEFT JOIN cascade_open_feed x
+                ON x.task = v_task AND x.feed_id = CONVERT(j.feed USING {{charset}}) COLLATE {{collation}}
+             WHERE j.feed IS NOT NULL AND x.feed_id IS NULL;
+            SET v_n = ROW_COUNT();
+        END IF;
+        IF v_n > 0 THEN
+            INSERT INTO cascade_run (run_id, task, created, created_at, touched_at, finished_at)
+            VALUES (v_run, v_task, 1, NOW(3), NOW(3), NOW(3)) ON DUPLICATE KEY UPDATE created = created + 1;
+            INSERT INTO cascade_open (seq, id, task, ready_at, order_at)
+            VALUES (p_seq, p_id, v_task, NOW(3), NOW(3) - INTERVAL v_priority * 10 MINUTE);
+            UPDATE we_cascade_task_allocations
+               SET cascade_owned = 1, node_id = NULL, updated_at = NOW(),
+                   feed_ids = (SELECT JSON_ARRAYAGG(f.feed_id ORDER BY f.feed_id)
+                                 FROM cascade_open_feed f WHERE f.open_seq = p_seq)
+             WHERE id = p_id;
+        ELSE
+            UPDATE we_cascade_task_allocations
+               SET cascade_owned = 1, status = 'cancelled', error_message = p_error, completed_at = NOW(),
+                   updated_at = NOW()
+             WHERE id = p_id;
+        END IF;
+        COMMIT;
+        SELECT IF(v_n > 0, 1, 2);
+    END IF;
 END $$
 
 DELIMITER ;

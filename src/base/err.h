@@ -37,6 +37,7 @@ struct fault {
 	char reason[256];  /* why the field was refused */
 	char detail[512];  /* English, for the log only: may quote the database's words */
 	int retry_after_s; /* 0 = none; sent as Retry-After with 429 and 503 */
+	bool uncertain;	   /* a commit got no answer: what was asked for may have been done */
 };
 
 /* Empties F but keeps its language. */

@@ -83,6 +83,21 @@ rescue(struct daemon *d, struct fault *f)
 	return CS_OK;
 }
 
+/* WeRSS's own dispatcher writes the table that we show. */
+static enum cs_err
+live_beside_werss(struct daemon *d, struct fault *f)
+{
+	struct db_adopted adopted;
+	int64_t n;
+
+	TRY(db_adopt(d->db, &adopted, f));
+	note_count("adopted", adopted.adopted);
+	note_count("duplicates_closed", adopted.duplicates);
+	TRY(db_repair_shown(d->db, &d->repair_cursor, &n, f));
+	note_count("shown_repaired", n);
+	return CS_OK;
+}
+
 static enum cs_err
 refresh(struct daemon *d, struct fault *f)
 {
@@ -90,6 +105,7 @@ refresh(struct daemon *d, struct fault *f)
 
 	TRY(db_node_sync_all(d->db, d->conf, f));
 	TRY(rescue(d, f));
+	TRY(live_beside_werss(d, f));
 	TRY(db_fail_orphans(d->db, d->conf, &n, f));
 	note_count("orphans_failed", n);
 	n = 0;

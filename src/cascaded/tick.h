@@ -11,9 +11,10 @@ struct daemon {
 	struct db *db;
 	char holder[128]; /* our name in cascade_leader */
 	bool leads;
-	bool away;	      /* the last tick found no database */
-	bool grace;	      /* after an outage of ours: nothing is rescued for now */
-	int64_t refreshed_ms; /* monotonic; 0 = refresh at the next tick */
+	bool away;	       /* the last tick found no database */
+	bool grace;	       /* after an outage of ours: nothing is rescued for now */
+	int64_t repair_cursor; /* where db_repair_shown() stands */
+	int64_t refreshed_ms;  /* monotonic; 0 = refresh at the next tick */
 };
 
 /* Names the daemon in D->holder: host, pid and random bits, so that no restart inherits a lead. */

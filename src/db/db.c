@@ -354,8 +354,11 @@ enum cs_err
 db_commit(struct db_tx *tx, struct fault *f)
 {
 	struct db *db = tx->db;
+	enum cs_err rc = db_raw(db, "COMMIT", strlen("COMMIT"), f);
 
-	TRY(db_raw(db, "COMMIT", strlen("COMMIT"), f));
+	f->uncertain = rc == CS_EDBDOWN;
+	if (rc != CS_OK)
+		return rc;
 	db->in_tx = false;
 	tx->db = NULL;
 	return CS_OK;

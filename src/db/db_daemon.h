@@ -31,6 +31,21 @@ enum cs_err db_expire_reservations(
 /* Fails waiting work of deleted tasks. *N counts it. */
 enum cs_err db_fail_orphans(
     struct db *db, const struct conf *conf, int64_t *n, struct fault *f) cs_mustcheck;
+/*
+ * Beside WeRSS: adopts pending allocations that its own dispatcher inserted, closes those that
+ * repeat what we have. Source: docs/design.md, "Beside WeRSS".
+ */
+struct db_adopted {
+	int64_t adopted;
+	int64_t duplicates;
+};
+enum cs_err db_adopt(struct db *db, struct db_adopted *out, struct fault *f) cs_mustcheck;
+/*
+ * Puts right what others changed in the shown rows of open allocations, a window a call: *CURSOR is
+ * where the walk stands (0 at first). *N counts what was put right.
+ */
+enum cs_err db_repair_shown(
+    struct db *db, int64_t *cursor, int64_t *n, struct fault *f) cs_mustcheck;
 /* Assigns one batch of waiting work to available nodes (core/select.h). *N counts it. */
 enum cs_err db_assign(
     struct db *db, const struct conf *conf, int64_t *n, struct fault *f) cs_mustcheck;

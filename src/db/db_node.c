@@ -142,8 +142,8 @@ db_node_create(struct db *db, const struct conf *conf, const struct db_node_new 
 	if (node->id == NULL && !ident_uuid7(id, clock_wall_ms()))
 		return cs_detail(f, CS_EINTERNAL, "no random numbers");
 	TRY(db_begin(db, &tx, f));
-	TRY(DB_EXEC(db, f, NULL, STMT_NODE_INSERT, A_S(used), A_I(node->node_type),
-	    A_S(node->name), A_S(node->description), A_S(node->api_url)));
+	TRY(DB_EXEC(db, f, NULL, STMT_NODE_INSERT, A_S(used), A_I(node->node_type), A_S(node->name),
+	    A_S(node->description), A_S(node->api_url)));
 	TRY(follow(db, conf, used, &seq, f));
 	return db_commit(&tx, f);
 }

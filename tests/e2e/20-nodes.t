@@ -404,7 +404,7 @@ def test_while_claiming(s, t):
     try:
         t.eq(dispatch(s, "tc")["data.allocations_created"], 200, "work is dispatched")
         answers = []
-        for i in range(10):
+        for i in range(5):
             off, on = {"is_active": False}, {"is_active": True, "sync_config": {"max_capacity": 500 + i}}
             answers += [admin.put("/nodes/" + node.id, body).status for node in nodes for body in (off, on)]
         t.eq(set(answers), {200}, "every change is made")
@@ -466,4 +466,5 @@ def test_beats(s, t):
 
 
 run(test_create, test_refused, test_unknown, test_update, test_list, test_credentials, test_deactivate, test_delete,
-    test_written_by_werss, test_while_claiming, test_roles, test_beats)
+    test_written_by_werss, test_while_claiming, test_roles, test_beats,
+    env={"CASCADE_CASCADED_REFRESH": "1s"})
