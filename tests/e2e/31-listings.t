@@ -1,0 +1,226 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What there is to see of allocations: the list, its filters and pages, one with its attempts, counts."""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
+from cascade import GUIDE, WERSS, run  # noqa: E402
+
+TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$")
+FIELDS = {
+    "allocation_id": str, "id": str, "task_id": str, "task_name": str, "node_id": None, "node_name": None,
+    "feed_ids": list, "status": "pending", "result_summary": None, "error_message": None,
+    "dispatched_at": TIME, "claimed_at": None, "started_at": None, "completed_at": None,
+    "schedule_run_id": str, "article_count": 0, "new_article_count": 0, "created_at": TIME,
+    "updated_at": TIME, "attempt": 0, "failures": 0, "losts": 0, "ready_at": TIME, "lease_expires_at": None,
+    "assigned": False,
+}
+STATUSES = ["pending", "claimed", "executing", "completed", "failed", "timeout", "cancelled"]
+FEEDS = "id,mp_name\nMP_WXS_1,公众号一\nMP_WXS_2,公众号二\nMP_WXS_3,公众号三\n"
+
+
+def ids(answer):
+    return [row["id"] for row in answer.data["list"]]
+
+
+def prepare(s, t):
+    """feeds, tasks, and a dispatch of each"""
+    t.eq(s.ctl("feed", "import", "-", stdin=FEEDS).returncode, 0, "feeds are imported")
+    for task, feeds in (("t1", "MP_WXS_1,MP_WXS_2"), ("t2", "MP_WXS_3")):
+        done = s.ctl("task", "add", "任务" + task, "--id", task, "--feeds", feeds)
+        t.eq(done.stdout, task + "\n", "task %s is made" % task, done.stderr)
+        done = s.ctl("dispatch", "--task", task)
+        t.eq(done.returncode, 0, "and dispatched", done.stderr)
+    # created_at has seconds only: two dispatches of one second would have no order of their own
+    s.sql("UPDATE we_cascade_task_allocations SET created_at = created_at - INTERVAL 5 SECOND WHERE task_id = 't1'")
+
+
+def test_rows(s, t):
+    """the rows and their order"""
+    admin = s.admin()
+    every = admin.get("/allocations")
+    t.eq(every["data.total"], 3, "three allocations", repr(every))
+    t.eq(every["data.page"], {"limit": 50, "offset": 0}, "page by default")
+    row = every.data["list"][0]
+    t.eq(sorted(row), sorted(FIELDS), "the fields of a row")
+    s.table(t, [("GET", "/allocations", admin, None, 200,
+                 {"data.list.0." + name: want for name, want in FIELDS.items()})])
+    t.eq(row["id"], row["allocation_id"], "both names of the id are the same")
+    t.eq([r["task_id"] for r in every.data["list"]], ["t2", "t1", "t1"], "newest first")
+    t.eq(row["feed_ids"], ["MP_WXS_3"], "its feeds")
+    t.eq(admin.at(WERSS).get("/allocations").data, every.data, "the same on the other mount")
+    t.eq(admin.at(WERSS).get("/allocations")["code"], 0, "with its code of success")
+
+
+def test_filters(s, t):
+    """filters, alone and together"""
+    admin = s.admin()
+    every = admin.get("/allocations").data["list"]
+    s.sql("UPDATE we_cascade_task_allocations SET node_id = 'n-x' WHERE id = '%s'" % every[1]["id"])
+    for query, want in (
+            ("task_id=t1", every[1:]), ("task_id=nix", []), ("node_id=n-x", every[1:2]),
+            ("status=pending", every), ("status=failed", []), ("task_id=t1&node_id=n-x", every[1:2]),
+            ("task_id=t2&node_id=n-x", []), ("task_id=t2&status=pending", every[:1]),
+            ("node_id=n-x&status=pending", every[1:2]), ("node_id=n-x&status=failed", []),
+            ("task_id=t1&node_id=n-x&status=pending", every[1:2]), ("task_id=&status=", every)):
+        answer = admin.get("/allocations?" + query)
+        t.eq(ids(answer), [row["id"] for row in want], query)
+        t.eq(answer["data.total"], len(want), query + ": total")
+    t.eq(admin.get("/allocations?node_id=n-x")["data.list.0.assigned"], True, "a reserved one is assigned")
+    s.sql("UPDATE we_cascade_task_allocations SET node_id = NULL")
+    s.table(t, [("GET", "/allocations?status=" + status, admin, None, 200, None) for status in STATUSES])
+    s.table(t, [
+        ("GET", "/allocations?status=assigned", admin, None, 422, {"data.field": "status", "data.reason": str}),
+        ("GET", "/allocations?status=PENDING", admin, None, 422, {"data.field": "status"}),
+        ("GET", "/allocations?task_id=" + "x" * 256, admin, None, 422, {"data.field": "task_id"}),
+        ("GET", "/allocations?node_id=" + "x" * 256, admin, None, 422, {"data.field": "node_id"}),
+        ("GET", "/allocations?task_id=" + "%E4%BB%BB" * 255, admin, None, 200, {"data.total": 0}),
+        ("GET", "/allocations?task_id=%27%20OR%201=1", admin, None, 200, {"data.total": 0}),
+    ])
+
+
+def test_pages(s, t):
+    """pages"""
+    admin = s.admin()
+    every = ids(admin.get("/allocations"))
+    t.eq(ids(admin.get("/allocations?limit=2")), every[:2], "the first page")
+    second = admin.get("/allocations?limit=2&offset=2")
+    t.eq(ids(second), every[2:], "the second")
+    t.eq(second["data.page"], {"limit": 2, "offset": 2}, "says which it is")
+    past = admin.get("/allocations?offset=1000")
+    t.eq((ids(past), past["data.total"]), ([], 3), "past the end")
+    for query in ("limit=0", "limit=201", "limit=-1", "limit=x", "limit=1x", "offset=-1", "offset=x"):
+        s.table(t, [("GET", "/allocations?" + query, admin, None, 422, {"data.field": query.split("=")[0]})])
+
+
+def test_access(s, t):
+    """who may look"""
+    node = s.new_node("looker")
+    t.eq(s.ctl("user", "add", "reader", "--role", "user").returncode, 0, "a user who is no administrator")
+    reader = s.bearer(s.ctl("token", "--user", "reader").stdout.strip())
+    one = "/allocations/" + ids(s.admin().get("/allocations?limit=1"))[0]
+    for path in ("/allocations", one, "/pending-allocations"):
+        s.table(t, [
+            ("GET", path, None, None, 401, {"data": None}),
+            ("GET", path, node, None, 403, {"data": None}),
+            ("GET", path, reader, None, 200, None),
+            ("POST", path, s.admin(), {}, 405, {"@Allow": "GET, HEAD"}),
+        ])
+    s.admin().delete("/nodes/" + node.id)
+
+
+def test_attempts(s, t):
+    """one allocation and its attempts"""
+    admin = s.admin()
+    node = s.new_node("工人")
+    package = node.post("/claim-task").data
+    path = "/allocations/" + package["allocation_id"]
+    s.table(t, [
+        ("GET", path, admin, None, 200, {
+            "data.status": "claimed", "data.node_id": node.id, "data.node_name": "工人", "data.attempt": 1,
+            "data.claimed_at": TIME, "data.lease_expires_at": package["lease_expires_at"],
+            "data.assigned": False, "data.attempts.1": lambda v: not isinstance(v, dict),
+            "data.attempts.0.attempt": 1, "data.attempts.0.node_id": node.id,
+            "data.attempts.0.node_name": "工人", "data.attempts.0.claimed_at": TIME,
+            "data.attempts.0.started_at": None, "data.attempts.0.ended_at": None,
+            "data.attempts.0.outcome": None, "data.attempts.0.error_message": None}),
+    ])
+    report = {"allocation_id": package["allocation_id"], "status": "failed", "error_message": "抓取失败"}
+    t.eq(node.put("/task-status", report).status, 200, "it fails")
+    s.table(t, [
+        ("GET", path, admin, None, 200, {
+            "data.status": "pending", "data.node_id": None, "data.attempt": 1, "data.failures": 1,
+            "data.error_message": "抓取失败", "data.ready_at": TIME,
+            "data.attempts.0.outcome": "failed", "data.attempts.0.ended_at": TIME,
+            "data.attempts.0.error_message": "抓取失败"}),
+    ])
+    s.sql("UPDATE cascade_open SET ready_at = UTC_TIMESTAMP(3) + INTERVAL IF(id = '%s', 0, 1) HOUR"
+          % package["allocation_id"])
+    other = s.new_node("帮手")
+    again = other.post("/claim-task").data
+    t.eq(again["allocation_id"], package["allocation_id"], "another node takes it")
+    other.put("/task-status", {"allocation_id": package["allocation_id"], "status": "executing"})
+    s.table(t, [
+        ("GET", path, admin, None, 200, {
+            "data.status": "executing", "data.node_name": "帮手", "data.attempt": 2,
+            "data.attempts.0.node_name": "工人", "data.attempts.1.node_name": "帮手",
+            "data.attempts.1.started_at": TIME, "data.attempts.1.outcome": None}),
+    ])
+    done = {"allocation_id": package["allocation_id"], "task_id": package["task_id"], "results": [],
+            "article_count": 0}
+    t.eq(other.post("/report-completion", done).status, 200, "and completes it")
+    s.sql("UPDATE cascade_open SET ready_at = UTC_TIMESTAMP(3)")
+    admin.delete("/nodes/" + node.id)
+    s.table(t, [
+        ("GET", path, admin, None, 200, {
+            "data.status": "completed", "data.attempt": 2, "data.failures": None, "data.completed_at": TIME,
+            "data.attempts.0.node_id": node.id, "data.attempts.0.node_name": None,
+            "data.attempts.1.outcome": "completed"}),
+        ("GET", "/allocations?status=completed", admin, None, 200, {"data.total": 1, "data.list.0.attempt": 2}),
+        ("GET", "/allocations/nix", admin, None, 404, {"data": None, "message": "任务分配不存在"}),
+    ])
+
+
+def test_counts(s, t):
+    """counts"""
+    admin = s.admin()
+    s.sql("INSERT INTO we_cascade_task_allocations (id, task_id, feed_ids, status, completed_at, created_at) VALUES"
+          " ('c1', 't9', '[]', 'completed', UTC_TIMESTAMP(), UTC_TIMESTAMP()),"
+          " ('c2', 't9', '[]', 'completed', UTC_DATE() - INTERVAL 1 SECOND, UTC_TIMESTAMP()),"
+          " ('f1', 't9', '[]', 'failed', UTC_DATE(), UTC_TIMESTAMP()),"
+          " ('f2', 't9', '[]', 'timeout', UTC_TIMESTAMP(), UTC_TIMESTAMP()),"
+          " ('f3', 't9', '[]', 'cancelled', UTC_TIMESTAMP(), UTC_TIMESTAMP())")
+    for mount in (GUIDE, WERSS):
+        t.eq(admin.at(mount).get("/pending-allocations").data,
+             {"pending_tasks": 2, "executing_tasks": 0, "completed_today": 2, "failed_today": 2,
+              "online_nodes": 1}, "counts on " + mount)
+    worker = s.new_node("三号")
+    t.eq(worker.post("/claim-task")["data.attempt"], 1, "one more is claimed")
+    s.table(t, [("GET", "/pending-allocations", admin, None, 200,
+                 {"data.pending_tasks": 1, "data.executing_tasks": 1, "data.online_nodes": 2})])
+    s.sql("UPDATE cascade_node SET last_seen_at = UTC_TIMESTAMP(3) - INTERVAL 181 SECOND")
+    s.table(t, [("GET", "/pending-allocations", admin, None, 200, {"data.online_nodes": 0})])
+    worker.post("/heartbeat")
+    admin.put("/nodes/" + worker.id, {"is_active": False})
+    s.table(t, [("GET", "/pending-allocations", admin, None, 200,
+                 {"data.online_nodes": 0, "data.pending_tasks": 2, "data.executing_tasks": 0})])
+
+
+def test_strange_rows(s, t):
+    """what others stored is shown without harm"""
+    admin = s.admin()
+    for name, feeds in (("null", "NULL"), ("text", "'nonsense'"), ("object", "'{}'"), ("escape", "'[\"\\\\q\"]'"),
+                        ("number", "'[1e]'"), ("blank", "''")):
+        s.sql("INSERT INTO we_cascade_task_allocations (id, task_id, feed_ids, status, result_summary)"
+              " VALUES ('s-%s', 'strange', %s, 'odd', '\"<>\\n')" % (name, feeds))
+    answer = admin.get("/allocations?task_id=strange")
+    t.eq(answer["data.total"], 6, "every row is there", repr(answer))
+    t.eq([row["feed_ids"] for row in answer.data["list"]], [[]] * 6, "what is no array is an empty one")
+    t.eq(answer["data.list.0.status"], "odd", "an unknown status is shown as it is")
+    t.eq(answer["data.list.0.result_summary"], '"<>\n', "so is a summary")
+    t.eq(answer["data.list.0.article_count"], 0, "counts that are null are 0")
+    t.eq(answer["data.list.0.created_at"], None, "times are null")
+
+
+def test_many(s, t):
+    """totals are exact to 10,000"""
+    admin = s.admin()
+    insert = ("INSERT INTO we_cascade_task_allocations (id, task_id, feed_ids, status, created_at)"
+              " SELECT CONCAT('m', seq), 'many', '[]', 'failed', UTC_TIMESTAMP() - INTERVAL seq SECOND FROM ")
+    s.sql(insert + "seq_1_to_10000")
+    exact = admin.get("/allocations?task_id=many")
+    t.eq(exact["data.total"], 10000, "10,000")
+    t.ok("total_exact" not in exact.data, "are exact")
+    s.sql(insert + "seq_10001_to_10050")
+    s.table(t, [
+        ("GET", "/allocations?task_id=many", admin, None, 200,
+         {"data.total": 10000, "data.total_exact": False, "data.list.0.id": "m1"}),
+        ("GET", "/allocations?task_id=many&status=failed&limit=200&offset=10049", admin, None, 200,
+         {"data.list.0.id": "m10050", "data.total": 10000}),
+    ])
+
+
+run(prepare, test_rows, test_filters, test_pages, test_access, test_attempts, test_counts, test_strange_rows,
+    test_many, workers=2, cascaded=False)
