@@ -26,20 +26,20 @@ struct pair {
 /* A request, parsed. All text is in the arena, UTF-8 checked, percent-decoded. */
 struct req {
 	enum method method;
-	const char *path;	    /* below the mount, no final slash: "/nodes/abc" */
+	const char *path;		/* below the mount, no final slash: "/nodes/abc" */
 	const struct conf_mount *mount; /* NULL for /healthz, /readyz */
 	struct pair query[REQ_MAX_QUERY];
 	size_t nquery;
 	struct pair param[REQ_MAX_PARAMS]; /* {name} segments of the route */
 	size_t nparams;
-	const char *authorization;  /* NULL: no such header */
+	const char *authorization; /* NULL: no such header */
 	const char *accept_language;
 	const char *remote_addr;
-	const char *id;		    /* X-Request-Id: the caller's if sane, else generated */
-	const char *body;	    /* raw, NULL when empty */
+	const char *id;	  /* X-Request-Id: the caller's if sane, else generated */
+	const char *body; /* raw, NULL when empty */
 	size_t body_len;
-	const struct jx *json;	    /* its root where the route asks for JSON; NULL: absent or null */
-	struct jx_doc *doc;	    /* what json belongs to; kept over retries, freed by worker.c */
+	const struct jx *json; /* its root where the route asks for JSON; NULL: absent or null */
+	struct jx_doc *doc;    /* what json belongs to; kept over retries, freed by worker.c */
 };
 
 enum principal_kind { WHO_NONE, WHO_NODE, WHO_USER };
@@ -47,32 +47,32 @@ enum principal_kind { WHO_NONE, WHO_NODE, WHO_USER };
 /* Who calls; filled by guard.c from the database, for this request only. */
 struct principal {
 	enum principal_kind kind;
-	const char *name;      /* node id or username: for logs and audit */
-	bool admin;	       /* WHO_USER: its role is one of admin_roles */
+	const char *name; /* node id or username: for logs and audit */
+	bool admin;	  /* WHO_USER: its role is one of admin_roles */
 	/* WHO_NODE: the row as just read */
 	const char *node_id;
 	const char *node_name;
-	int64_t node;	       /* cascade_node.seq */
+	int64_t node; /* cascade_node.seq */
 	int64_t open_count;
 	int64_t max_capacity;
 	bool draining;
-	bool touch_due;	       /* last sign of life is older than node.touch: write one */
-	bool heartbeat_due;   /* the same of the last heartbeat */
-	int64_t own_ready;     /* own assigned work ready now: lowest seq, 0 = none */
+	bool touch_due;	    /* last sign of life is older than node.touch: write one */
+	bool heartbeat_due; /* the same of the last heartbeat */
+	int64_t own_ready;  /* own assigned work ready now: lowest seq, 0 = none */
 };
 
 /* The answer under construction. */
 struct res {
-	int status;	       /* HTTP; 200 unless changed */
+	int status; /* HTTP; 200 unless changed */
 	enum msg_id message;
-	char text[256];	       /* rendered message; used instead of message unless "" */
-	struct jw w;	       /* writes the value of "data"; untouched means null */
+	char text[256]; /* rendered message; used instead of message unless "" */
+	struct jw w;	/* writes the value of "data"; untouched means null */
 	struct buf data;
-	bool bare;	       /* data is the whole body (openapi.json), not an envelope's */
-	bool no_store;	       /* Cache-Control: no-store */
+	bool bare;     /* data is the whole body (openapi.json), not an envelope's */
+	bool no_store; /* Cache-Control: no-store */
 };
 
-struct candidates;	       /* the worker's list of claimable work: claim.h */
+struct candidates; /* the worker's list of claimable work: claim.h */
 
 struct ctx {
 	struct arena *arena;
@@ -94,11 +94,13 @@ enum cs_err res_ok_text(struct ctx *c, enum msg_id message, ...);
 const char *req_param(const struct ctx *c, const char *name);
 /* The query parameter NAME, NULL when absent or empty. The last one wins. */
 const char *req_query(const struct ctx *c, const char *name);
-/* An integer query parameter; absent: DEF. CS_EINVALID (422) naming it, unless within [MIN, MAX]. */
+/* An integer query parameter; absent: DEF. CS_EINVALID (422) naming it, unless within [MIN, MAX].
+ */
 enum cs_err req_query_int(struct ctx *c, const char *name, int64_t def, int64_t min, int64_t max,
     int64_t *out) cs_mustcheck;
 /* A text query parameter of at most MAX characters; absent or empty: NULL. */
-enum cs_err req_query_text(struct ctx *c, const char *name, size_t max, const char **out) cs_mustcheck;
+enum cs_err req_query_text(
+    struct ctx *c, const char *name, size_t max, const char **out) cs_mustcheck;
 /* limit (1..200, 50) and offset (0..) as every listing takes them. */
 enum cs_err req_page(struct ctx *c, int64_t *limit, int64_t *offset) cs_mustcheck;
 /* Writes "page": {limit, offset} and "total" (exact to DB_TOTAL_MAX, else "total_exact": false). */

@@ -12,7 +12,8 @@ enum route_auth {
 	AUTH_NONE,  /* anybody */
 	AUTH_NODE,  /* a node; a user gets 403 MSG_NODE_ONLY */
 	AUTH_READ,  /* any active user; a node gets 403 MSG_USER_ONLY */
-	AUTH_ADMIN, /* a user whose role is in admin_roles, else 403 MSG_ROLE; a node 403 MSG_USER_ONLY */
+	AUTH_ADMIN, /* a user whose role is in admin_roles, else 403 MSG_ROLE; a node 403
+		       MSG_USER_ONLY */
 	AUTH_ANY,   /* a node or any active user */
 };
 
@@ -24,9 +25,9 @@ enum route_body {
 };
 
 enum route_flags {
-	R_TOP = 1,	/* not below a mount but at the top: /healthz */
-	R_WAIT_DB = 2,	/* a node's write: waits for a database that is away (database.wait) */
-	R_TOUCHES = 4,	/* the handler writes the node's sign of life itself */
+	R_TOP = 1,     /* not below a mount but at the top: /healthz */
+	R_WAIT_DB = 2, /* a node's write: waits for a database that is away (database.wait) */
+	R_TOUCHES = 4, /* the handler writes the node's sign of life itself */
 };
 
 struct route {
@@ -42,8 +43,8 @@ extern const struct route routes[];
 extern const size_t nroutes;
 
 /*
- * The route of METHOD and PATH (below the mount; TOP: at the top). NULL: none. Then *ALLOW is "" (404)
- * or the methods that the path has, as of an Allow header (405). Fills REQ->param on success.
+ * The route of METHOD and PATH (below the mount; TOP: at the top). NULL: none. Then *ALLOW is ""
+ * (404) or the methods that the path has, as of an Allow header (405). Fills REQ->param on success.
  */
 const struct route *router_find(const char *method, const char *path, bool top, struct req *req,
     struct arena *a, char *allow, size_t allow_size);

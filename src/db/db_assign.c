@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CHUNK 64 /* a transaction: its node's claims wait for the row meanwhile */
+
 /* One allocation of the batch and who gets it. */
 struct item {
 	int64_t seq;

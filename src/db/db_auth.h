@@ -34,23 +34,24 @@ struct db_auth_node {
 	const char *name;
 	int node_type;
 	bool active;
-	int64_t node;	 /* cascade_node.seq */
+	int64_t node; /* cascade_node.seq */
 	int64_t open_count;
 	int64_t max_capacity;
 	bool draining;
-	bool touch_due;	 /* the last sign of life is older than node.touch */
+	bool touch_due;	    /* the last sign of life is older than node.touch */
 	bool heartbeat_due; /* so is the last heartbeat */
-	int64_t own_ready; /* lowest seq of its own assigned work that is ready; 0 = none */
+	int64_t own_ready;  /* lowest seq of its own assigned work that is ready; 0 = none */
 };
 
-enum cs_err db_auth_user(struct db *db, const char *username, struct arena *a, struct db_auth_user *out,
-    struct fault *f) cs_mustcheck;
+enum cs_err db_auth_user(struct db *db, const char *username, struct arena *a,
+    struct db_auth_user *out, struct fault *f) cs_mustcheck;
 enum cs_err db_auth_key(struct db *db, const char *key, struct arena *a, struct db_auth_key *out,
     struct fault *f) cs_mustcheck;
 /* One read. Makes the cascade_node row of a node that WeRSS inserted and that has none yet. */
 enum cs_err db_auth_node(struct db *db, const char *key, const struct conf *conf, struct arena *a,
     struct db_auth_node *out, struct fault *f) cs_mustcheck;
 /* Writes a sign of life, one update by primary key; nothing if one is younger than node.touch. */
-enum cs_err db_node_touch(struct db *db, int64_t node, const struct conf *conf, struct fault *f) cs_mustcheck;
+enum cs_err db_node_touch(
+    struct db *db, int64_t node, const struct conf *conf, struct fault *f) cs_mustcheck;
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Beats: our own parts' signs of life. After a gap longer than node.outage_gap in any of them nobody
- * is declared offline and nothing rescued for node.offline_after: a hiccup of ours must not turn into
- * duplicated work. Source: docs/design.md, "Own outage".
+ * Beats: our own parts' signs of life. After a gap longer than node.outage_gap in any of them
+ * nobody is declared offline and nothing rescued for node.offline_after: a hiccup of ours must not
+ * turn into duplicated work. Source: docs/design.md, "Own outage".
  */
 #ifndef CS_DB_DB_BEAT_H
 #define CS_DB_DB_BEAT_H
@@ -14,9 +14,10 @@
 #define BEAT_POOL     "pool"
 
 /* Writes NAME's beat, and the end of a gap if there was one. */
-enum cs_err db_beat(struct db *db, const char *name, const struct conf *conf, struct fault *f) cs_mustcheck;
+enum cs_err db_beat(
+    struct db *db, const char *name, const struct conf *conf, struct fault *f) cs_mustcheck;
 /* *ALLOWED: every known part beats, and the last gap ended long enough ago. */
-enum cs_err db_beat_rescue_allowed(struct db *db, const struct conf *conf, bool *allowed,
-    struct fault *f) cs_mustcheck;
+enum cs_err db_beat_rescue_allowed(
+    struct db *db, const struct conf *conf, bool *allowed, struct fault *f) cs_mustcheck;
 
 #endif

@@ -50,7 +50,8 @@ static const struct {
 	    "claimed . . . . . . . . . cancelled failed executing completed/completed . ." },
 	{ ALLOC_CLAIMED,
 	    ". executing executing completed/completed F/failed L!/unacknowledged F!/max_run"
-	    " L/node_lost L/node_deleted L/node_inactive cancelled/cancelled failed/cancelled . . . ." },
+	    " L/node_lost L/node_deleted L/node_inactive cancelled/cancelled failed/cancelled . . "
+	    ". ." },
 	{ ALLOC_EXECUTING,
 	    ". = = completed/completed F/failed F!/lapsed F!/max_run"
 	    " L/node_lost L/node_deleted L/node_inactive cancelled/cancelled . . . . ." },
