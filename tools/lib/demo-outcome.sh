@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # What became of the demo's job: the tables of who did what, and the proof that it is what it should
-# be. Needs common.sh, and of tools/demo: $dir, $data, $task, $victim, $victim_node, api(), ctl(), tell().
+# be. Needs common.sh, and of tools/demo $dir, $data, $task, $victim, $victim_node and its functions
+# to speak with the parent and with people.
 
 # The allocations of the task with all their attempts, in outcome.json.
 read_outcome() {
@@ -13,8 +14,8 @@ read_outcome() {
     ctl --json feed list >"$dir/tmp/feeds.json"
 }
 
-# The articles that there should be, and those that there are: "stored id, title", one a line. A list
-# is named by the account's number in base64 without padding.
+# The articles that there should be, and those that there are: "stored id, title", one a line. A
+# list is named by the account's number in base64 without padding.
 read_articles() {
     jq -r '(input_filename | sub(".*/"; "") | rtrimstr(".json") | @base64d) as $account
         | .app_msg_list[] | "\($account)-\(.aid)\t\(.title)"' "$data"/lists/*.json |
@@ -24,32 +25,36 @@ read_articles() {
         LC_ALL=C sort >"$dir/tmp/articles-stored"
 }
 
+# Columns, for jq.
+# shellcheck disable=SC2016 # its variables
+columns='def left($n): tostring | . + " " * ([$n - length, 0] | max);
+    def right($n): tostring | " " * ([$n - length, 0] | max) + .;'
+
 show_feeds() {
     tell '\n公众号             文章  由谁完成' '\nfeed               articles  by whom'
-    jq -r --slurpfile feeds "$dir/tmp/feeds.json" --argjson width "$(text 4 8)" '
-        def pad($n): . + " " * ([$n - length, 0] | max);
-        def padleft($n): " " * ([$n - length, 0] | max) + .;
+    jq -r --slurpfile feeds "$dir/tmp/feeds.json" --argjson width "$(text 4 8)" "$columns"'
         (reduce $feeds[0][] as $feed ({}; .[$feed.id] = $feed.mp_name)) as $names
         | sort_by(.feed_ids)[]
-        | (.attempts | map(.node_name + if .outcome == "completed" then "" else " (\(.outcome))" end)
-            | join(" > ")) as $path
         | .feed_ids[0] as $id
-        | "\($id)  \(.article_count | tostring | padleft($width))  \($path | pad(31)) \($names[$id])"
+        | (.article_count | right($width)) as $articles
+        | (.attempts
+            | map(.node_name + if .outcome == "completed" then "" else " (\(.outcome))" end)
+            | join(" > ") | left(31)) as $path
+        | "\($id)  \($articles)  \($path) \($names[$id])"
         ' "$dir/outcome.json"
 }
 
 show_nodes() {
     tell '\n节点       完成  文章  丢失' '\nnode       completed  articles  lost'
-    jq -r --argjson widths "$(text '[4,4,4]' '[9,8,4]')" '
-        def pad($n): . + " " * ([$n - length, 0] | max);
-        def padleft($n): tostring | " " * ([$n - length, 0] | max) + .;
+    jq -r --argjson widths "$(text '[4,4,4]' '[9,8,4]')" "$columns"'
         . as $all | [.[].attempts[] | {id: .node_id, name: .node_name}] | unique | sort_by(.name)[]
         | . as $node
         | [$all[] | select(.node_id == $node.id)] as $done
         | [$all[].attempts[] | select(.node_id == $node.id and .outcome != "completed")] as $lost
-        | "\($node.name | pad(9))  \($done | length | padleft($widths[0]))  \(
-            $done | map(.article_count) | add // 0 | padleft($widths[1]))  \(
-            $lost | length | padleft($widths[2]))"' "$dir/outcome.json"
+        | [($node.name | left(9)), ($done | length | right($widths[0])),
+            ($done | map(.article_count) | add // 0 | right($widths[1])),
+            ($lost | length | right($widths[2]))]
+        | join("  ")' "$dir/outcome.json"
 }
 
 # How the work of the killed child went on.
@@ -76,12 +81,13 @@ claim() {
 
 outcome_is() {
     jq -e --slurpfile feeds <(tail -n +2 "$data/feeds.csv" | cut -d, -f1 | jq -R .) \
-        --arg victim "$victim" --arg node "$victim_node" "$1" "$dir/outcome.json" >"$dir/tmp/verdict"
+        --arg victim "$victim" --arg node "$victim_node" "$1" "$dir/outcome.json" >/dev/null
 }
 
-# The differences stay for the reader.
+# Differences are left to be read.
 articles_are_the_bundled() {
-    diff "$dir/tmp/articles-bundled" "$dir/tmp/articles-stored" >"$dir/articles.diff"
+    diff "$dir/tmp/articles-bundled" "$dir/tmp/articles-stored" >"$dir/articles.diff" &&
+        rm "$dir/articles.diff"
 }
 
 # shellcheck disable=SC2016 # jq's variables
