@@ -68,17 +68,20 @@ struct res {
 	char text[256]; /* rendered message; used instead of message unless "" */
 	struct jw w;	/* writes the value of "data"; untouched means null */
 	struct buf data;
-	bool bare;     /* data is the whole body (openapi.json), not an envelope's */
-	bool no_store; /* Cache-Control: no-store */
+	bool bare;	  /* data is the whole body (openapi.json), not an envelope's */
+	const char *type; /* its Content-Type; NULL: application/json */
+	bool no_store;	  /* Cache-Control: no-store */
 };
 
 struct candidates; /* the worker's list of claimable work: claim.h */
+struct metrics;	   /* the pool's counters: metrics.h */
 
 struct ctx {
 	struct arena *arena;
 	const struct conf *conf;
 	struct db *db;
 	struct candidates *candidates;
+	struct metrics *metrics;
 	struct req *req;
 	struct res *res;
 	struct principal who;

@@ -7,6 +7,7 @@
 
 #include "base/parse.h"
 #include "db/db_article.h"
+#include "fcgi/metrics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -244,6 +245,7 @@ store(struct ctx *c, struct upload *up, struct db_alloc *al)
 	if (in.ids == NULL || in.feeds == NULL)
 		return cs_detail(&c->fault, CS_ENOMEM, "upload of %zu articles", up->n);
 	TRY(db_article_store(c->db, c->conf, al, &in, c->arena, &res, &c->fault));
+	metrics_articles(c->metrics, res.new_count, (int64_t)up->n - res.foreign - res.new_count);
 	jw_obj(&c->res->w);
 	jw_kint(&c->res->w, "received", in.received);
 	jw_kint(&c->res->w, "new_count", res.new_count);

@@ -8,6 +8,8 @@
 /* h_health.c */
 enum cs_err h_healthz(struct ctx *c);
 enum cs_err h_readyz(struct ctx *c);
+/* h_metrics.c */
+enum cs_err h_metrics(struct ctx *c);
 /* h_node.c */
 enum cs_err h_node_create(struct ctx *c);
 enum cs_err h_node_list(struct ctx *c);

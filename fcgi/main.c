@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "conf/conf.h"
+#include "fcgi/metrics.h"
 #include "fcgi/worker.h"
 #include "proc/listen.h"
 #include "proc/super.h"
@@ -29,6 +30,7 @@ struct app {
 	const char *config;
 	const char *listen;
 	int64_t workers; /* 0: as configured */
+	struct metrics *metrics;
 	struct listener listener;
 };
 
@@ -132,6 +134,7 @@ generation_of(const struct app *app, struct conf *conf, struct super_conf *sc)
 		.stuck_ms = conf->request_timeout_s * MS_PER_S,
 		.drain_ms = conf->drain_timeout_s * MS_PER_S,
 		.conf = conf,
+		.stats = metrics_super(app->metrics),
 	};
 }
 
@@ -141,6 +144,7 @@ pool_worker(void *arg, const struct super_conf *sc, unsigned index, struct super
 	const struct app *app = arg;
 	const struct worker_conf wc = {
 		.conf = sc->conf,
+		.metrics = app->metrics,
 		.fd = app->listener.fd,
 		.index = index,
 		.count = sc->workers,
@@ -203,12 +207,17 @@ run_alone(const struct app *app, struct conf *conf)
 	static struct super_slot slot;
 	const struct worker_conf wc = {
 		.conf = conf,
+		.metrics = app->metrics,
 		.fd = app->listener.fd,
 		.count = 1,
 		.alone = true,
 	};
-	int rc = worker_run(&wc, &slot);
+	struct super_stats *stats = metrics_super(app->metrics);
+	int rc;
 
+	stats->starts = 1;
+	stats->workers[SUPER_BUSY] = 1; /* whenever somebody asks */
+	rc = worker_run(&wc, &slot);
 	conf_free(conf);
 	return rc;
 }
@@ -234,7 +243,11 @@ run(struct app *app, struct conf *conf)
 	struct fault f = { .lang = LANG_EN };
 
 	signal(SIGPIPE, SIG_IGN); /* a log pipe whose reader died shall not end the pool */
-	if (open_listener(app, conf, &f) != CS_OK || open_log(conf, &f) != CS_OK) {
+	app->metrics = metrics_map();
+	if (app->metrics == NULL)
+		(void)cs_detail(&f, CS_ENOMEM, "no memory for the counters");
+	if (app->metrics == NULL || open_listener(app, conf, &f) != CS_OK ||
+	    open_log(conf, &f) != CS_OK) {
 		conf_free(conf);
 		return complain(&f);
 	}

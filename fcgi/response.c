@@ -114,7 +114,8 @@ build_header(struct reply *r, const struct ctx *c)
 
 	buf_reset(h);
 	buf_printf(h, "Status: %d %s\r\n", r->status, reason_of(r->status));
-	buf_puts(h, "Content-Type: application/json\r\n");
+	buf_printf(h, "Content-Type: %s\r\n",
+	    r->err == CS_OK && c->res->type != NULL ? c->res->type : "application/json");
 	buf_printf(h, "Content-Length: %zu\r\n", r->body.len);
 	buf_printf(h, "X-Request-Id: %s\r\n", c->req->id);
 	if (r->status == 401)

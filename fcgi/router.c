@@ -22,6 +22,12 @@ static const char *const method_allow[M__MAX] = {
 	[M_DELETE] = "DELETE",
 };
 
+const char *
+router_method(enum method m)
+{
+	return method_name[m];
+}
+
 /* M__MAX: none that any route has. */
 static enum method
 parse_method(const char *s)

@@ -49,6 +49,9 @@ extern const size_t nroutes;
 const struct route *router_find(const char *method, const char *path, bool top, struct req *req,
     struct arena *a, char *allow, size_t allow_size);
 
+/* "GET", ... */
+const char *router_method(enum method m);
+
 /* Authenticates and authorises C->req for R, writes the node's sign of life where due, and parses
  * the body. Returns what is to be answered when it refuses. */
 enum cs_err guard_enter(struct ctx *c, const struct route *r) cs_mustcheck;

@@ -8,6 +8,7 @@ const struct route routes[] = {
 	/* the process itself, outside the mounts */
 	{ M_GET, "/healthz", AUTH_NONE, BODY_NONE, R_TOP, h_healthz },
 	{ M_GET, "/readyz", AUTH_NONE, BODY_NONE, R_TOP, h_readyz },
+	{ M_GET, "/metrics", AUTH_NONE, BODY_NONE, R_TOP, h_metrics },
 
 	/* administration */
 	{ M_POST, "/nodes", AUTH_ADMIN, BODY_JSON, 0, h_node_create },

@@ -15,6 +15,7 @@
 #include "db/db_beat.h"
 #include "fcgi/access.h"
 #include "fcgi/claim.h"
+#include "fcgi/metrics.h"
 #include "fcgi/request.h"
 #include "fcgi/response.h"
 #include "fcgi/router.h"
@@ -214,9 +215,9 @@ run(struct ctx *c, const struct route *r)
 	struct patience p = { .deadline_ms = clock_mono_ms() + c->conf->db_wait_s * MS_PER_S };
 	enum cs_err err;
 
-	do
-		err = run_once(c, r);
-	while (err != CS_OK && may_retry(&p, err, (r->flags & R_WAIT_DB) != 0, c->fault.uncertain));
+	while ((err = run_once(c, r)) != CS_OK &&
+	       may_retry(&p, err, (r->flags & R_WAIT_DB) != 0, c->fault.uncertain))
+		metrics_retry(c->metrics, r, err);
 	if (err != CS_OK)
 		c->fault.code = err;
 	return err;
@@ -270,12 +271,14 @@ serve(struct worker *w, FCGX_Request *fr)
 {
 	struct exchange x = { .started_us = clock_mono_us() };
 	struct reply *r = &w->reply;
+	struct db_stats db;
 
 	x.ctx = (struct ctx){
 		.arena = w->arena,
 		.conf = w->wc->conf,
 		.db = w->db,
 		.candidates = w->candidates,
+		.metrics = w->wc->metrics,
 		.req = &x.req,
 		.res = &w->res,
 	};
@@ -295,6 +298,8 @@ serve(struct worker *w, FCGX_Request *fr)
 	if (!response_send(r, fr->out))
 		log_info("client_gone", "answer to %s not sent", x.req.id);
 	finish(w, fr);
+	db = db_stats(w->db);
+	metrics_request(w->wc->metrics, x.route, r->status, clock_mono_us() - x.started_us, &db);
 	access_log(&x, r);
 	forget(w, &x);
 }

@@ -5,13 +5,15 @@
 
 #include "conf/conf.h"
 
+struct metrics;
 struct super_slot;
 
 struct worker_conf {
 	const struct conf *conf;
-	int fd;		       /* non-blocking listening socket */
-	unsigned index, count; /* it is worker INDEX of COUNT */
-	bool alone;	       /* nobody replaces it: it does not end after max_requests */
+	struct metrics *metrics; /* the pool's */
+	int fd;			 /* non-blocking listening socket */
+	unsigned index, count;	 /* it is worker INDEX of COUNT */
+	bool alone;		 /* nobody replaces it: it does not end after max_requests */
 };
 
 /* Serves until SIGTERM, SIGINT or max_requests. Returns the exit status. */

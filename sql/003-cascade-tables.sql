@@ -39,12 +39,17 @@ CREATE TABLE IF NOT EXISTS cascade_task (
     feeds_per_allocation SMALLINT UNSIGNED NOT NULL DEFAULT 1,
     max_attempts SMALLINT UNSIGNED NULL COMMENT 'NULL: retry.max_attempts',
     priority TINYINT NOT NULL DEFAULT 0 COMMENT '-10 to 10, higher first; a level is worth 10 minutes of waiting',
+    timezone VARCHAR(64) NULL COMMENT 'IANA name; NULL: schedule.timezone',
+    misfire ENUM('once', 'skip', 'all') NOT NULL DEFAULT 'once'
+        COMMENT 'occurrences that were missed: the last one runs; none; each, up to a bound',
+    overlap ENUM('skip', 'queue', 'replace') NOT NULL DEFAULT 'skip' COMMENT 'as of cascade_run',
     PRIMARY KEY (seq),
     UNIQUE KEY task_id (task_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET {{charset}} COLLATE {{collation}};
 
--- One dispatch of one task (a call that dispatches several has a row for each). Its allocations follow in batches, each advancing the cursor in the
--- transaction that creates them; cascaded finishes a run whose dispatcher died.
+-- One dispatch of one task (a call that dispatches several has a row for each). Its allocations follow
+-- in batches, each advancing the cursor in the transaction that creates them; cascaded finishes a run
+-- whose dispatcher died. An occurrence that policy left out has a row too, which says so.
 CREATE TABLE IF NOT EXISTS cascade_run (
     run_id VARCHAR(255) NOT NULL COMMENT 'schedule_run_id of its allocations; unique, so no occurrence runs twice',
     task INT UNSIGNED NOT NULL COMMENT 'cascade_task.seq',
@@ -52,12 +57,27 @@ CREATE TABLE IF NOT EXISTS cascade_run (
     created INT UNSIGNED NOT NULL DEFAULT 0,
     skipped_open INT UNSIGNED NOT NULL DEFAULT 0,
     skipped_feeds INT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'unknown or disabled',
+    scheduled_for DATETIME NULL COMMENT 'the occurrence, where cascaded made the run; NULL: somebody asked for it',
+    overlap ENUM('skip', 'queue', 'replace') NOT NULL DEFAULT 'skip'
+        COMMENT 'feeds that have something open: left out; waited for; replaced where nobody has claimed them',
+    note VARCHAR(255) NULL COMMENT 'why policy left the occurrence out',
     created_at DATETIME(3) NOT NULL,
     touched_at DATETIME(3) NOT NULL COMMENT 'last batch',
     finished_at DATETIME(3) NULL,
     PRIMARY KEY (run_id, task),
     KEY unfinished (finished_at, touched_at),
     KEY task (task, created_at)
+) ENGINE = InnoDB DEFAULT CHARACTER SET {{charset}} COLLATE {{collation}};
+
+-- How far the schedule of a task has come. Another expression or zone starts anew.
+CREATE TABLE IF NOT EXISTS cascade_schedule (
+    task_id VARCHAR(255) NOT NULL COMMENT 'we_message_tasks.id',
+    cron_exp VARCHAR(100) NOT NULL COMMENT 'what last_at belongs to',
+    zone VARCHAR(64) NOT NULL,
+    last_at DATETIME NOT NULL COMMENT 'occurrences up to here are dispatched or left out',
+    next_at DATETIME NULL COMMENT 'NULL: it never comes, or the expression cannot be parsed',
+    error VARCHAR(255) NULL COMMENT 'why the expression cannot be parsed: the task is not scheduled',
+    PRIMARY KEY (task_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET {{charset}} COLLATE {{collation}};
 
 -- Open allocations: the truth about what waits and what is held. A row goes when it ends.

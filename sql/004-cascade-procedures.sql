@@ -3,6 +3,8 @@
 -- what src/core/alloc.c decided; the decision is guarded by the version it was taken on, so nothing
 -- is ever done on a stale read: moved = 0 tells the caller to read and decide anew.
 -- Lock order: node, then allocation.
+-- {{text}} makes parameters, variables and columns of JSON_TABLE of the type of our keys: by themselves
+-- they have the database's default collation, and a comparison with a key of another is an error.
 
 DELIMITER $$
 
@@ -18,18 +20,18 @@ DELIMITER $$
 -- Returns one row: moved (1 or 0).
 CREATE OR REPLACE PROCEDURE cascade_end(
     IN p_seq BIGINT, IN p_ver INT UNSIGNED,
-    IN p_status VARCHAR(20), IN p_outcome VARCHAR(20), IN p_late INT,
+    IN p_status VARCHAR(20) {{text}}, IN p_outcome VARCHAR(20) {{text}}, IN p_late INT,
     IN p_failures INT, IN p_losts INT, IN p_delay_ms BIGINT,
-    IN p_error MEDIUMTEXT, IN p_result MEDIUMTEXT,
-    IN p_retry_id VARCHAR(255), IN p_retry_seq BIGINT, IN p_retry_feeds MEDIUMTEXT,
-    IN p_retry_status VARCHAR(20), IN p_retry_delay_ms BIGINT, IN p_retry_error MEDIUMTEXT,
-    IN p_log_id VARCHAR(255), IN p_log_node VARCHAR(255), IN p_log_operation VARCHAR(50),
-    IN p_log_count INT, IN p_log_extra MEDIUMTEXT)
+    IN p_error MEDIUMTEXT {{text}}, IN p_result MEDIUMTEXT {{text}},
+    IN p_retry_id VARCHAR(255) {{text}}, IN p_retry_seq BIGINT, IN p_retry_feeds MEDIUMTEXT {{text}},
+    IN p_retry_status VARCHAR(20) {{text}}, IN p_retry_delay_ms BIGINT, IN p_retry_error MEDIUMTEXT {{text}},
+    IN p_log_id VARCHAR(255) {{text}}, IN p_log_node VARCHAR(255) {{text}}, IN p_log_operation VARCHAR(50) {{text}},
+    IN p_log_count INT, IN p_log_extra MEDIUMTEXT {{text}})
     MODIFIES SQL DATA
     SQL SECURITY INVOKER
 BEGIN
     DECLARE v_found BOOL DEFAULT 1;
-    DECLARE v_id, v_node_id VARCHAR(255);
+    DECLARE v_id, v_node_id VARCHAR(255) {{text}};
     DECLARE v_task, v_node INT UNSIGNED DEFAULT 0;
     DECLARE v_attempt, v_failures INT;
     DECLARE v_credit_us BIGINT;
@@ -117,16 +119,17 @@ END $$
 -- Part of the caller's transaction: a new allocation for the failed feeds of allocation p_from, which
 -- counts as their next attempt: attempt number and counts go on.
 CREATE OR REPLACE PROCEDURE cascade_again(
-    IN p_from VARCHAR(255), IN p_task INT UNSIGNED, IN p_attempt INT, IN p_failures INT, IN p_losts INT,
-    IN p_credit_us BIGINT, IN p_node INT UNSIGNED, IN p_id VARCHAR(255), IN p_seq BIGINT,
-    IN p_feeds MEDIUMTEXT, IN p_status VARCHAR(20), IN p_delay_ms BIGINT, IN p_error MEDIUMTEXT)
+    IN p_from VARCHAR(255) {{text}}, IN p_task INT UNSIGNED, IN p_attempt INT, IN p_failures INT, IN p_losts INT,
+    IN p_credit_us BIGINT, IN p_node INT UNSIGNED, IN p_id VARCHAR(255) {{text}}, IN p_seq BIGINT,
+    IN p_feeds MEDIUMTEXT {{text}}, IN p_status VARCHAR(20) {{text}}, IN p_delay_ms BIGINT,
+    IN p_error MEDIUMTEXT {{text}})
     MODIFIES SQL DATA
     SQL SECURITY INVOKER
 BEGIN
     IF p_status = 'pending' THEN
         INSERT INTO cascade_open_feed (task, feed_id, open_seq)
         SELECT p_task, j.feed, p_seq
-          FROM JSON_TABLE(p_feeds, '$[*]' COLUMNS (feed VARCHAR(255) CHARACTER SET utf8mb4 PATH '$')) j;
+          FROM JSON_TABLE(p_feeds, '$[*]' COLUMNS (feed VARCHAR(255) {{text}} PATH '$')) j;
         INSERT INTO cascade_open (seq, id, task, attempt, failures, losts, ready_at, order_at, failed_nodes)
         VALUES (p_seq, p_id, p_task, p_attempt, p_failures, p_losts,
                 NOW(3) + INTERVAL p_delay_ms * 1000 MICROSECOND,
@@ -143,14 +146,14 @@ END $$
 -- A former holder completes an allocation that has meanwhile failed or timed out.
 -- Returns one row: moved = 1 done, 0 the state is another by now, 2 something newer is open for its feeds.
 CREATE OR REPLACE PROCEDURE cascade_complete_late(
-    IN p_id VARCHAR(255), IN p_attempt INT, IN p_result MEDIUMTEXT,
-    IN p_retry_id VARCHAR(255), IN p_retry_feeds MEDIUMTEXT, IN p_retry_error MEDIUMTEXT,
-    IN p_log_id VARCHAR(255), IN p_log_node VARCHAR(255), IN p_log_operation VARCHAR(50),
-    IN p_log_count INT, IN p_log_extra MEDIUMTEXT)
+    IN p_id VARCHAR(255) {{text}}, IN p_attempt INT, IN p_result MEDIUMTEXT {{text}},
+    IN p_retry_id VARCHAR(255) {{text}}, IN p_retry_feeds MEDIUMTEXT {{text}}, IN p_retry_error MEDIUMTEXT {{text}},
+    IN p_log_id VARCHAR(255) {{text}}, IN p_log_node VARCHAR(255) {{text}}, IN p_log_operation VARCHAR(50) {{text}},
+    IN p_log_count INT, IN p_log_extra MEDIUMTEXT {{text}})
     MODIFIES SQL DATA
     SQL SECURITY INVOKER
 BEGIN
-    DECLARE v_status VARCHAR(20);
+    DECLARE v_status VARCHAR(20) {{text}};
     DECLARE v_newer INT;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
@@ -163,8 +166,8 @@ BEGIN
     SELECT COUNT(*) INTO v_newer
       FROM we_cascade_task_allocations a
       JOIN cascade_task t ON t.task_id = a.task_id
-      JOIN JSON_TABLE(a.feed_ids, '$[*]' COLUMNS (feed VARCHAR(255) CHARACTER SET utf8mb4 PATH '$')) j
-      JOIN cascade_open_feed f ON f.task = t.seq AND f.feed_id = CONVERT(j.feed USING {{charset}}) COLLATE {{collation}}
+      JOIN JSON_TABLE(a.feed_ids, '$[*]' COLUMNS (feed VARCHAR(255) {{text}} PATH '$')) j
+      JOIN cascade_open_feed f ON f.task = t.seq AND f.feed_id = j.feed
      WHERE a.id = p_id;
     IF v_status IS NULL OR v_status NOT IN ('failed', 'timeout') OR EXISTS (SELECT 1 FROM cascade_open WHERE id = p_id) THEN
         ROLLBACK;
@@ -193,8 +196,8 @@ END $$
 
 -- Part of the caller's transaction: one finished row of the sync log.
 CREATE OR REPLACE PROCEDURE cascade_log(
-    IN p_id VARCHAR(255), IN p_node_id VARCHAR(255), IN p_operation VARCHAR(50), IN p_direction VARCHAR(20),
-    IN p_count INT, IN p_error MEDIUMTEXT, IN p_extra MEDIUMTEXT)
+    IN p_id VARCHAR(255) {{text}}, IN p_node_id VARCHAR(255) {{text}}, IN p_operation VARCHAR(50) {{text}},
+    IN p_direction VARCHAR(20) {{text}}, IN p_count INT, IN p_error MEDIUMTEXT {{text}}, IN p_extra MEDIUMTEXT {{text}})
     MODIFIES SQL DATA
     SQL SECURITY INVOKER
 BEGIN
@@ -209,18 +212,18 @@ END $$
 --   p_all  1: every enabled feed; 0: those of the task's mps_id (which must be a JSON array)
 -- Returns one row: allocations created, feeds skipped because something is open, finished (1 or 0).
 CREATE OR REPLACE PROCEDURE cascade_dispatch(
-    IN p_run_id VARCHAR(255), IN p_task INT UNSIGNED, IN p_all BOOL, IN p_base BIGINT, IN p_limit INT)
+    IN p_run_id VARCHAR(255) {{text}}, IN p_task INT UNSIGNED, IN p_all BOOL, IN p_base BIGINT, IN p_limit INT)
     MODIFIES SQL DATA
     SQL SECURITY INVOKER
 BEGIN
-    DECLARE v_task_id, v_cursor, v_last VARCHAR(255);
-    DECLARE v_name VARCHAR(255);
-    DECLARE v_cron VARCHAR(100);
-    DECLARE v_mps MEDIUMTEXT;
+    DECLARE v_task_id, v_cursor, v_last VARCHAR(255) {{text}};
+    DECLARE v_name VARCHAR(255) {{text}};
+    DECLARE v_cron VARCHAR(100) {{text}};
+    DECLARE v_mps MEDIUMTEXT {{text}};
     DECLARE v_per, v_looked, v_feeds, v_created INT DEFAULT 0;
     DECLARE v_priority INT;
     DECLARE v_finished DATETIME(3);
-    DECLARE v_ms VARCHAR(12);
+    DECLARE v_ms VARCHAR(12) {{text}};
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
         ROLLBACK;
@@ -246,14 +249,14 @@ BEGIN
     ELSEIF v_finished IS NULL THEN
         SELECT COUNT(*), MAX(b.id) INTO v_looked, v_last
           FROM (SELECT DISTINCT w.id
-                  FROM JSON_TABLE(v_mps, '$[*]' COLUMNS (id VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.id')) j
-                  JOIN we_feeds w ON w.id = CONVERT(j.id USING {{charset}}) COLLATE {{collation}}
+                  FROM JSON_TABLE(v_mps, '$[*]' COLUMNS (id VARCHAR(255) {{text}} PATH '$.id')) j
+                  JOIN we_feeds w ON w.id = j.id
                  WHERE w.status = 1 AND w.id > v_cursor ORDER BY w.id LIMIT p_limit) b;
         INSERT INTO cascade_open_feed (task, feed_id, open_seq)
         SELECT p_task, b.id, p_base + (ROW_NUMBER() OVER (ORDER BY b.id) - 1) DIV v_per
           FROM (SELECT DISTINCT w.id
-                  FROM JSON_TABLE(v_mps, '$[*]' COLUMNS (id VARCHAR(255) CHARACTER SET utf8mb4 PATH '$.id')) j
-                  JOIN we_feeds w ON w.id = CONVERT(j.id USING {{charset}}) COLLATE {{collation}}
+                  FROM JSON_TABLE(v_mps, '$[*]' COLUMNS (id VARCHAR(255) {{text}} PATH '$.id')) j
+                  JOIN we_feeds w ON w.id = j.id
                  WHERE w.status = 1 AND w.id > v_cursor AND w.id <= v_last) b
           LEFT JOIN cascade_open_feed x ON x.task = p_task AND x.feed_id = b.id
          WHERE x.feed_id IS NULL;
@@ -297,13 +300,14 @@ END $$
 -- something open already, or whose task was dispatched by another run in the last p_window seconds, are
 -- duplicates: they are left out, and where nothing is left the row is closed.
 -- Returns one row: 1 adopted, 2 closed as a duplicate, 0 no longer there to adopt.
-CREATE OR REPLACE PROCEDURE cascade_adopt(IN p_id VARCHAR(255), IN p_seq BIGINT, IN p_window INT, IN p_error MEDIUMTEXT)
+CREATE OR REPLACE PROCEDURE cascade_adopt(
+    IN p_id VARCHAR(255) {{text}}, IN p_seq BIGINT, IN p_window INT, IN p_error MEDIUMTEXT {{text}})
     MODIFIES SQL DATA
     SQL SECURITY INVOKER
 BEGIN
     DECLARE v_task INT UNSIGNED;
-    DECLARE v_task_id, v_run VARCHAR(255);
-    DECLARE v_feeds MEDIUMTEXT;
+    DECLARE v_task_id, v_run VARCHAR(255) {{text}};
+    DECLARE v_feeds MEDIUMTEXT {{text}};
     DECLARE v_priority, v_n INT DEFAULT 0;
     DECLARE v_recent BOOL;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
@@ -327,9 +331,9 @@ BEGIN
         IF NOT v_recent THEN
             INSERT INTO cascade_open_feed (task, feed_id, open_seq)
             SELECT DISTINCT v_task, j.feed, p_seq
-              FROM JSON_TABLE(v_feeds, '$[*]' COLUMNS (feed VARCHAR(255) CHARACTER SET utf8mb4 PATH '$')) j
+              FROM JSON_TABLE(v_feeds, '$[*]' COLUMNS (feed VARCHAR(255) {{text}} PATH '$')) j
               LEFT JOIN cascade_open_feed x
-                ON x.task = v_task AND x.feed_id = CONVERT(j.feed USING {{charset}}) COLLATE {{collation}}
+                ON x.task = v_task AND x.feed_id = j.feed
              WHERE j.feed IS NOT NULL AND x.feed_id IS NULL;
             SET v_n = ROW_COUNT();
         END IF;

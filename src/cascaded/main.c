@@ -104,7 +104,7 @@ run(const char *path, struct conf *conf)
 		}
 		tick(&d);
 		next -= clock_mono_ms();
-		if (next > 0)
+		if (next > 0 && !d.busy)
 			left = (struct timespec){ next / 1000, next % 1000 * 1000000 };
 		ppoll(NULL, 0, &left, &waiting);
 	}

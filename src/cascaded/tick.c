@@ -11,16 +11,19 @@
 #include "core/ident.h"
 #include "db/db_beat.h"
 #include "db/db_daemon.h"
-#include "db/db_dispatch.h"
+#include "db/db_gauge.h"
 #include "db/db_node.h"
+#include "db/db_schedule.h"
 #include "proc/notify.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define RESUME_IDLE_S  30 /* a dispatcher that was silent for this long has died */
-#define ASSIGN_BATCHES 4  /* a tick: the rest waits for the next, so that no tick is long */
+#define RESUME_IDLE_S  30  /* a dispatcher that was silent for this long has died */
+#define DISPATCH_MS    500 /* a tick for the batches of runs */
+#define COUNT_SPACING  50  /* the queue is counted for a 50th of the time at most */
+#define ASSIGN_BATCHES 4   /* a tick: the rest waits for the next, so that no tick is long */
 
 bool
 tick_name(struct daemon *d)
@@ -60,12 +63,11 @@ note_count(const char *event, int64_t n)
 	log_end(&l);
 }
 
-/* What needs our own health: rescuing work from nodes that seem dead. */
+/* After an outage of ours nothing is rescued for a while. */
 static enum cs_err
-rescue(struct daemon *d, struct fault *f)
+step_grace(struct daemon *d, struct fault *f)
 {
 	bool allowed;
-	int64_t n;
 
 	TRY(db_beat_rescue_allowed(d->db, d->conf, &allowed, f));
 	if (allowed == d->grace)
@@ -73,64 +75,100 @@ rescue(struct daemon *d, struct fault *f)
 		    "after an outage of ours nothing is rescued for %llds",
 		    (long long)d->conf->offline_after_s);
 	d->grace = !allowed;
-	if (!allowed)
-		return CS_OK;
-	TRY(db_refresh_nodes(d->db, d->conf, note_offline, f));
-	TRY(db_expire_leases(d->db, d->conf, &n, f));
+	return CS_OK;
+}
+
+static enum cs_err
+step_sync_nodes(struct daemon *d, struct fault *f)
+{
+	return db_node_sync_all(d->db, d->conf, f);
+}
+
+static enum cs_err
+step_nodes(struct daemon *d, struct fault *f)
+{
+	return d->grace ? CS_OK : db_refresh_nodes(d->db, d->conf, note_offline, f);
+}
+
+static enum cs_err
+step_leases(struct daemon *d, struct fault *f)
+{
+	int64_t n = 0;
+
+	if (!d->grace)
+		TRY(db_expire_leases(d->db, d->conf, &n, f));
 	note_count("leases_expired", n);
-	TRY(db_expire_reservations(d->db, d->conf, &n, f));
+	return CS_OK;
+}
+
+static enum cs_err
+step_reservations(struct daemon *d, struct fault *f)
+{
+	int64_t n = 0;
+
+	if (!d->grace)
+		TRY(db_expire_reservations(d->db, d->conf, &n, f));
 	note_count("reservations_freed", n);
 	return CS_OK;
 }
 
 /* WeRSS's own dispatcher writes the table that we show. */
 static enum cs_err
-live_beside_werss(struct daemon *d, struct fault *f)
+step_adopt(struct daemon *d, struct fault *f)
 {
 	struct db_adopted adopted;
-	int64_t n;
 
 	TRY(db_adopt(d->db, &adopted, f));
 	note_count("adopted", adopted.adopted);
 	note_count("duplicates_closed", adopted.duplicates);
+	return CS_OK;
+}
+
+static enum cs_err
+step_repair(struct daemon *d, struct fault *f)
+{
+	int64_t n;
+
 	TRY(db_repair_shown(d->db, &d->repair_cursor, &n, f));
 	note_count("shown_repaired", n);
 	return CS_OK;
 }
 
 static enum cs_err
-refresh(struct daemon *d, struct fault *f)
+step_orphans(struct daemon *d, struct fault *f)
 {
-	int64_t n = 0;
+	int64_t n;
 
-	TRY(db_node_sync_all(d->db, d->conf, f));
-	TRY(rescue(d, f));
-	TRY(live_beside_werss(d, f));
 	TRY(db_fail_orphans(d->db, d->conf, &n, f));
 	note_count("orphans_failed", n);
-	n = 0;
-	TRY(db_dispatch_resume(d->db, d->conf, RESUME_IDLE_S, &n, f));
-	note_count("runs_resumed", n);
 	return CS_OK;
 }
 
 static enum cs_err
-work(struct daemon *d, struct fault *f)
+step_retain(struct daemon *d, struct fault *f)
 {
-	bool led = d->leads;
+	int64_t n = 0;
+
+	TRY(db_retain(d->db, d->conf, &n, f));
+	note_count("retired", n);
+	return CS_OK;
+}
+
+static enum cs_err
+step_runs(struct daemon *d, struct fault *f)
+{
+	int64_t n;
+
+	TRY(db_runs_step(d->db, d->conf, RESUME_IDLE_S, DISPATCH_MS, &n, &d->busy, f));
+	note_count("batches_dispatched", n);
+	return CS_OK;
+}
+
+static enum cs_err
+step_assign(struct daemon *d, struct fault *f)
+{
 	int64_t n = 1;
 
-	TRY(db_beat(d->db, BEAT_CASCADED, d->conf, f));
-	TRY(db_lead(d->db, d->holder, &d->leads, f));
-	if (led != d->leads)
-		log_info(d->leads ? "leads" : "follows", "%s", d->holder);
-	if (!d->leads)
-		return CS_OK;
-	if (d->refreshed_ms == 0 ||
-	    clock_mono_ms() - d->refreshed_ms >= d->conf->refresh_s * 1000) {
-		TRY(refresh(d, f));
-		d->refreshed_ms = clock_mono_ms();
-	}
 	for (int i = 0; i < ASSIGN_BATCHES && n > 0; i++) {
 		TRY(db_assign(d->db, d->conf, &n, f));
 		note_count("assigned", n);
@@ -138,21 +176,93 @@ work(struct daemon *d, struct fault *f)
 	return CS_OK;
 }
 
+/* For /metrics. The queue takes as long to count as it is; a fixed part of the time is spent on it. */
+static enum cs_err
+step_gauges(struct daemon *d, struct fault *f)
+{
+	int64_t begin = clock_mono_ms();
+
+	TRY(db_gauge_count_attempts(d->db, f));
+	if (begin < d->count_due_ms)
+		return CS_OK;
+	TRY(db_gauge_count_queue(d->db, f));
+	d->count_due_ms = begin + COUNT_SPACING * (clock_mono_ms() - begin);
+	return CS_OK;
+}
+
+/* What the leader does, in this order. A step that fails does not keep the others from their work.
+ */
+static const struct {
+	const char *name;
+	enum cs_err (*run)(struct daemon *d, struct fault *f);
+	bool refresh; /* each cascaded.refresh, else each tick */
+} steps[] = {
+	{ "grace", step_grace, true },
+	{ "sync_nodes", step_sync_nodes, true },
+	{ "nodes", step_nodes, true },
+	{ "leases", step_leases, true },
+	{ "reservations", step_reservations, true },
+	{ "adopt", step_adopt, true },
+	{ "repair", step_repair, true },
+	{ "orphans", step_orphans, true },
+	{ "retain", step_retain, false },
+	{ "runs", step_runs, false },
+	{ "assign", step_assign, false },
+	{ "gauges", step_gauges, true },
+};
+
+/* CS_EDBDOWN ends the tick; any other failure is the step's own. */
+static enum cs_err
+run_steps(struct daemon *d, struct fault *f)
+{
+	int64_t now = clock_mono_ms();
+	bool due = d->refreshed_ms == 0 || now - d->refreshed_ms >= d->conf->refresh_s * 1000;
+	enum cs_err rc;
+
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		if (steps[i].refresh && !due)
+			continue;
+		fault_clear(f);
+		rc = steps[i].run(d, f);
+		if (rc == CS_EDBDOWN)
+			return rc;
+		if (rc != CS_OK)
+			log_fault(rc == CS_EBUSY ? LOG_LVL_WARN : LOG_LVL_ERROR, steps[i].name, f);
+	}
+	if (due)
+		d->refreshed_ms = now;
+	return CS_OK;
+}
+
+static enum cs_err
+work(struct daemon *d, struct fault *f)
+{
+	bool led = d->leads;
+
+	TRY(db_beat(d->db, BEAT_CASCADED, d->conf, f));
+	TRY(db_lead(d->db, d->holder, &d->leads, f));
+	if (led != d->leads)
+		log_info(d->leads ? "leads" : "follows", "%s", d->holder);
+	return d->leads ? run_steps(d, f) : CS_OK;
+}
+
 void
 tick(struct daemon *d)
 {
 	struct fault f = { 0 };
-	enum cs_err rc = work(d, &f);
-	bool away = rc == CS_EDBDOWN;
+	enum cs_err rc;
+	bool away;
 
+	d->busy = false;
+	rc = work(d, &f);
+	away = rc == CS_EDBDOWN;
 	/* an outage is logged when it begins and when it ends, not each second */
 	if (rc != CS_OK && !(away && d->away))
 		log_fault(rc == CS_EBUSY ? LOG_LVL_WARN : LOG_LVL_ERROR, "tick", &f);
 	if (d->away && !away)
 		log_info("database_back", "the database answers again");
 	d->away = away;
-	if (away)
-		d->leads = false;
+	d->leads = d->leads && !away;
 	notify_send("WATCHDOG=1\nSTATUS=%s", away	? "database away"
 					     : d->leads ? "leads"
 							: "follows");

@@ -13,8 +13,10 @@ struct daemon {
 	bool leads;
 	bool away;	       /* the last tick found no database */
 	bool grace;	       /* after an outage of ours: nothing is rescued for now */
+	bool busy;	       /* there is more to do now: the next tick comes at once */
 	int64_t repair_cursor; /* where db_repair_shown() stands */
 	int64_t refreshed_ms;  /* monotonic; 0 = refresh at the next tick */
+	int64_t count_due_ms;  /* monotonic; the queue is not counted before */
 };
 
 /* Names the daemon in D->holder: host, pid and random bits, so that no restart inherits a lead. */

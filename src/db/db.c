@@ -238,12 +238,19 @@ learn_packet_max(struct db *db, struct fault *f)
 	return db_failed(db, f, "session", mysql_errno(db->mysql), mysql_error(db->mysql));
 }
 
-/* What the session needs to be, said in SQL that MariaDB and MySQL share. */
+/*
+ * What the session needs to be, said in SQL that MariaDB and MySQL share. Columns of JSON_TABLE
+ * have collation_database, which has to be that of the keys that they are compared with, whatever
+ * the database's default is (without tables yet: what sql/ will give them).
+ */
 static const char *const session[] = {
 	"SET NAMES utf8mb4",
 	"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 	"SET SESSION time_zone = '+00:00', autocommit = 1, innodb_lock_wait_timeout = 5",
-	"SET sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
+	"SET sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
+	" /*M!, collation_database = COALESCE("
+	"(SELECT COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"
+	" AND TABLE_NAME = 'we_cascade_nodes' AND COLUMN_NAME = 'id'), 'utf8mb4_general_ci') */",
 };
 
 static enum cs_err

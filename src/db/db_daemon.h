@@ -46,6 +46,12 @@ enum cs_err db_adopt(struct db *db, struct db_adopted *out, struct fault *f) cs_
  */
 enum cs_err db_repair_shown(
     struct db *db, int64_t *cursor, int64_t *n, struct fault *f) cs_mustcheck;
+/*
+ * Retention: removes one batch of finished allocations with what belongs to them, of runs and of
+ * sync logs that are older than configured. *N counts rows; 0: nothing is old enough any more.
+ */
+enum cs_err db_retain(
+    struct db *db, const struct conf *conf, int64_t *n, struct fault *f) cs_mustcheck;
 /* Assigns one batch of waiting work to available nodes (core/select.h). *N counts it. */
 enum cs_err db_assign(
     struct db *db, const struct conf *conf, int64_t *n, struct fault *f) cs_mustcheck;

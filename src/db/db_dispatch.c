@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define BATCH_TRIES 8
+#define STEP_ARENA  (1u << 16)
 
 enum cs_err
 db_dispatch_tasks(struct db *db, const char *task_id, struct arena *a,
@@ -43,9 +44,8 @@ db_dispatch_tasks(struct db *db, const char *task_id, struct arena *a,
 	return CS_OK;
 }
 
-/* The task's row of ours, made where it is missing. */
-static enum cs_err
-task_seq(struct db *db, const char *task_id, int64_t *seq, struct fault *f)
+enum cs_err
+db_dispatch_task_seq(struct db *db, const char *task_id, int64_t *seq, struct fault *f)
 {
 	for (int tries = 0; tries < 2; tries++) {
 		auto_rows r = { 0 };
@@ -148,7 +148,7 @@ db_dispatch(struct db *db, const struct conf *conf, const struct db_dispatch_tas
 	*out = (struct db_dispatch_result){ 0 };
 	if (t->feeds == FEEDS_BROKEN)
 		return cs_bad(f, "mps_id", MSG_R_TYPE, "JSON array");
-	TRY(task_seq(db, t->id, &task, f));
+	TRY(db_dispatch_task_seq(db, t->id, &task, f));
 	TRY(count_feeds(db, t, out, f));
 	if (opt->force)
 		TRY(cancel_unclaimed(db, conf, task, opt->by, &out->cancelled, f));
@@ -161,45 +161,28 @@ db_dispatch(struct db *db, const struct conf *conf, const struct db_dispatch_tas
 	return CS_OK;
 }
 
-/* Goes on with one run; a task that is gone or unreadable ends it. */
-static enum cs_err
-resume_one(struct db *db, const struct conf *conf, const char *run_id, int64_t task,
-    const char *task_id, struct fault *f)
+enum cs_err
+db_dispatch_step(struct db *db, const struct conf *conf, const struct db_run *run, struct fault *f)
 {
 	struct db_dispatch_result done = { 0 };
+	struct arena *a = arena_new(STEP_ARENA);
 	struct db_dispatch_task *t;
-	bool finished = false;
-	struct arena *a = arena_new(1u << 16);
+	bool finished;
 	enum cs_err rc;
-	size_t n;
+	size_t n = 0;
 
 	if (a == NULL)
-		return cs_detail(f, CS_ENOMEM, "run %s", run_id);
-	rc = db_dispatch_tasks(db, task_id, a, &t, &n, f);
-	bool gone = rc == CS_OK && (n == 0 || t->feeds == FEEDS_BROKEN);
-	bool all = rc == CS_OK && !gone && t->feeds == FEEDS_ALL;
-
+		return cs_detail(f, CS_ENOMEM, "run %s", run->run_id);
+	rc = db_dispatch_tasks(db, run->task_id, a, &t, &n, f);
+	enum db_feeds feeds = rc == CS_OK && n > 0 ? t->feeds : FEEDS_BROKEN;
 	arena_free(a);
-	if (gone)
-		return DB_EXEC(db, f, NULL, STMT_RUN_FINISH, A_S(run_id), A_I(task));
-	while (rc == CS_OK && !finished)
-		rc = batch(db, conf, run_id, task, all, &done, &finished, f);
-	return rc;
-}
-
-enum cs_err
-db_dispatch_resume(
-    struct db *db, const struct conf *conf, int64_t idle_s, int64_t *resumed, struct fault *f)
-{
-	auto_rows r = { 0 };
-
-	TRY(DB_QUERY(db, f, &r, STMT_RUN_STALE, A_I(idle_s)));
-	while (db_next(&r)) {
-		TRY(resume_one(db, conf, db_s(&r, 0), db_i(&r, 1), db_s(&r, 2), f));
-		if (resumed != NULL)
-			(*resumed)++;
-	}
-	return CS_OK;
+	if (rc != CS_OK)
+		return rc;
+	if (feeds == FEEDS_BROKEN)
+		return DB_EXEC(db, f, NULL, STMT_RUN_FINISH, A_S(run->run_id), A_I(run->task));
+	if (strcmp(run->overlap, "replace") == 0 && run->cursor[0] == '\0')
+		TRY(cancel_unclaimed(db, conf, run->task, run->run_id, &done.cancelled, f));
+	return batch(db, conf, run->run_id, run->task, feeds == FEEDS_ALL, &done, &finished, f);
 }
 
 enum cs_err

@@ -49,9 +49,20 @@ enum cs_err db_dispatch(struct db *db, const struct conf *conf, const struct db_
     const char *run_id, const struct db_dispatch_options *opt, struct db_dispatch_result *out,
     struct fault *f) cs_mustcheck;
 
-/* Finishes runs that were left for IDLE_S seconds. *RESUMED (may be NULL) counts them. */
-enum cs_err db_dispatch_resume(struct db *db, const struct conf *conf, int64_t idle_s,
-    int64_t *resumed, struct fault *f) cs_mustcheck;
+/* A run that has batches left. */
+struct db_run {
+	const char *run_id;
+	int64_t task; /* cascade_task.seq */
+	const char *task_id;
+	const char *overlap; /* skip, queue, replace */
+	const char *cursor;  /* "": nothing has been done yet */
+};
+/* The next batch of RUN; what has no task any more, or one that cannot be read, ends. */
+enum cs_err db_dispatch_step(
+    struct db *db, const struct conf *conf, const struct db_run *run, struct fault *f) cs_mustcheck;
+/* Our row of a task, made where it is missing. */
+enum cs_err db_dispatch_task_seq(
+    struct db *db, const char *task_id, int64_t *seq, struct fault *f) cs_mustcheck;
 
 /* Active nodes that gave a sign of life within node.offline_after. */
 enum cs_err db_online_nodes(

@@ -275,40 +275,68 @@ take_lock(struct db *db, struct fault *f)
 	return CS_OK;
 }
 
-/* What {{charset}} and {{collation}} stand for: the key type of the tables we share, so that no
- * comparison has to convert. */
+/* What {{charset}}, {{collation}} and {{text}}, both of them, stand for: the key type of the tables
+ * we share, so that no comparison has to convert. */
 struct key_type {
 	char charset[64];
 	char collation[64];
+	char text[160];
 };
 
 static enum cs_err
 read_key_type(struct db *db, struct key_type *key, struct fault *f)
 {
 	auto_rows r = { 0 };
+	const char *charset = CHARSET, *collation = COLLATION;
 
 	TRY(DB_QUERY(db, f, &r, STMT_SCHEMA_COLLATION));
-	bool known = db_next(&r) && db_s(&r, 0) != NULL && db_s(&r, 1) != NULL;
-	snprintf(key->charset, sizeof(key->charset), "%s", known ? db_s(&r, 0) : CHARSET);
-	snprintf(key->collation, sizeof(key->collation), "%s", known ? db_s(&r, 1) : COLLATION);
+	if (db_next(&r) && !db_is_null(&r, 1)) {
+		charset = db_s(&r, 0);
+		collation = db_s(&r, 1);
+	}
+	snprintf(key->charset, sizeof(key->charset), "%s", charset);
+	snprintf(key->collation, sizeof(key->collation), "%s", collation);
+	snprintf(key->text, sizeof(key->text), "CHARACTER SET %s COLLATE %s", charset, collation);
+	if (db_next(&r))
+		return cs_fail(f, CS_ESCHEMA, MSG_SCHEMA_COLLATIONS, key->collation, db_s(&r, 1));
 	return CS_OK;
+}
+
+/* What the placeholder at P stands for; *LEN is its length. NULL: none is there. */
+static const char *
+placeholder(const char *p, const struct key_type *key, size_t *len)
+{
+	const struct {
+		const char *name;
+		const char *value;
+	} all[] = {
+		{ "{{charset}}", key->charset },
+		{ "{{collation}}", key->collation },
+		{ "{{text}}", key->text },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		*len = strlen(all[i].name);
+		if (strncmp(p, all[i].name, *len) == 0)
+			return all[i].value;
+	}
+	return NULL;
 }
 
 /* TEXT with its placeholders filled in. */
 static void
 fill_in(struct buf *out, const struct buf *text, const struct key_type *key)
 {
-	static const char charset[] = "{{charset}}", collation[] = "{{collation}}";
 	const char *p = text->data;
 	const char *end = p + text->len;
 
 	while (p < end) {
-		if (strncmp(p, charset, strlen(charset)) == 0) {
-			buf_puts(out, key->charset);
-			p += strlen(charset);
-		} else if (strncmp(p, collation, strlen(collation)) == 0) {
-			buf_puts(out, key->collation);
-			p += strlen(collation);
+		size_t len;
+		const char *value = placeholder(p, key, &len);
+
+		if (value != NULL) {
+			buf_puts(out, value);
+			p += len;
 		} else {
 			buf_putc(out, *p++);
 		}

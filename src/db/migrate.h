@@ -10,7 +10,7 @@
 #include "db/db.h"
 
 /* The schema that this build needs: the highest NNN of sql/ (kept equal by a test). */
-#define DB_SCHEMA_VERSION 5
+#define DB_SCHEMA_VERSION 6
 
 struct migrate_state {
 	int applied;  /* highest applied version, 0 = none */
@@ -21,7 +21,8 @@ struct migrate_state {
 
 /* Applies what is missing from DIR. NOTE (may be NULL) is told each file as it is applied.
  * CS_ESCHEMA for an applied file whose text changed, for a server older than MariaDB 10.6 (the
- * message says so) and for a database that is newer than DIR. */
+ * message says so), for tables of WeRSS whose collations differ, and for a database that is newer
+ * than DIR. */
 enum cs_err migrate_install(
     struct db *db, const char *dir, void (*note)(const char *name), struct fault *f) cs_mustcheck;
 /* Reads what is applied; creates nothing. An empty database is applied 0, not an error. */

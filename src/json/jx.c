@@ -296,6 +296,20 @@ prefix_field(struct fault *f, const char *prefix)
 	snprintf(f->field, sizeof(f->field), "%s%.*s", prefix, (int)sizeof(name), name);
 }
 
+/* What PREFIX is of, the body itself where it is empty, should be an object. */
+static enum cs_err
+bad_object(struct fault *f, const char *prefix)
+{
+	char name[sizeof(f->field)] = "body";
+	size_t len = strlen(prefix);
+
+	if (len > 0 && len < sizeof(name)) {
+		memcpy(name, prefix, len);
+		name[len - 1] = '\0'; /* the dot */
+	}
+	return cs_bad(f, name, MSG_R_OBJECT);
+}
+
 enum cs_err
 jx_read(const struct jx *obj, const struct jx_field *fields, size_t nfields, void *out,
     uint32_t *seen, const char *prefix, struct fault *f)
@@ -304,7 +318,7 @@ jx_read(const struct jx *obj, const struct jx_field *fields, size_t nfields, voi
 	enum cs_err err;
 
 	if (jx_type(obj) != JX_OBJ)
-		return cs_bad(f, "body", MSG_R_OBJECT);
+		return bad_object(f, prefix);
 	for (size_t i = 0; i < nfields; i++) {
 		if (jx_has(obj, fields[i].name))
 			present |= UINT32_C(1) << i;

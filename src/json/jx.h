@@ -64,12 +64,12 @@ struct jx_field {
 	    max; /* JX_INT: value; JX_STR: characters; JX_ARR: elements; both 0 = unbounded */
 };
 /*
- * Reads FIELDS of OBJ (must be an object: 422 MSG_R_OBJECT on "body") into OUT. A field that is
- * absent or null leaves its member alone, so the caller presets defaults. Unknown keys are ignored.
- * Bit i of *SEEN (may be NULL) is set where field i is present, null included. Strings are borrowed
- * from the document. Errors are CS_EINVALID naming the field (MSG_R_TYPE, MSG_R_RANGE,
- * MSG_R_LENGTH,
- * ...), with PREFIX (may be "") in front, as in "articles[3].".
+ * Reads FIELDS of OBJ (must be an object: 422 MSG_R_OBJECT on "body", or on PREFIX less its dot)
+ * into OUT. A field that is absent or null leaves its member alone, so the caller presets defaults.
+ * Unknown keys are ignored. Bit i of *SEEN (may be NULL) is set where field i is present, null
+ * included. Strings are borrowed from the document. Errors are CS_EINVALID naming the field
+ * (MSG_R_TYPE, MSG_R_RANGE, MSG_R_LENGTH, ...), with PREFIX (may be "") in front, as in
+ * "articles[3].".
  */
 enum cs_err jx_read(const struct jx *obj, const struct jx_field *fields, size_t nfields, void *out,
     uint32_t *seen, const char *prefix, struct fault *f) cs_mustcheck;

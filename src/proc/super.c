@@ -39,6 +39,7 @@ struct child {
 	int64_t due_ms; /* not started again before */
 	int64_t backoff_ms;
 	bool killed;
+	enum super_end why; /* it was killed */
 };
 
 struct pool {
@@ -193,6 +194,7 @@ spawn(struct super *s, struct pool *p, unsigned i)
 		return;
 	}
 	atomic_store(&slot->pid, pid);
+	atomic_fetch_add(&p->sc.stats->starts, 1);
 	c->pid = pid;
 	c->started_ms = now;
 	c->killed = false;
@@ -287,6 +289,18 @@ plan_restart(struct child *c, int64_t lived_ms, int64_t now)
 }
 
 static void
+count_end(const struct pool *p, const struct child *c, bool by_wish)
+{
+	enum super_end end = SUPER_DIED;
+
+	if (c->killed)
+		end = c->why;
+	else if (by_wish)
+		end = p->draining ? SUPER_DRAINED : SUPER_RECYCLED;
+	atomic_fetch_add(&p->sc.stats->ends[end], 1);
+}
+
+static void
 on_exit_of(struct pool *p, unsigned i, int status)
 {
 	struct child *c = &p->child[i];
@@ -294,6 +308,7 @@ on_exit_of(struct pool *p, unsigned i, int status)
 	bool by_wish = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	char why[32];
 
+	count_end(p, c, by_wish);
 	if (by_wish) {
 		log_worker(LOG_LVL_DEBUG, "worker_end", p, i, "done", lived);
 		c->due_ms = now;
@@ -331,11 +346,15 @@ reap(struct super *s)
 }
 
 static void
-kill_worker(struct pool *p, unsigned i, const char *event, const char *why, int64_t ms)
+kill_worker(struct pool *p, unsigned i, enum super_end end, int64_t ms)
 {
-	log_worker(LOG_LVL_ERROR, event, p, i, why, ms);
+	bool stuck = end == SUPER_STUCK;
+
+	log_worker(LOG_LVL_ERROR, stuck ? "worker_stuck" : "drain_timeout", p, i,
+	    stuck ? "no progress" : "did not finish in time", ms);
 	kill(p->child[i].pid, SIGKILL);
 	p->child[i].killed = true;
+	p->child[i].why = end;
 }
 
 /* Starts worker I when it is missing, kills it when it is stuck or late. */
@@ -352,9 +371,9 @@ tend(struct super *s, struct pool *p, unsigned i)
 	else if (c->pid == 0 || c->killed)
 		return;
 	else if (p->draining && now >= p->deadline_ms)
-		kill_worker(p, i, "drain_timeout", "did not finish in time", p->sc.drain_ms);
+		kill_worker(p, i, SUPER_DRAIN_TIMEOUT, p->sc.drain_ms);
 	else if (still > p->sc.stuck_ms)
-		kill_worker(p, i, "worker_stuck", "no progress", still);
+		kill_worker(p, i, SUPER_STUCK, still);
 }
 
 static bool
@@ -416,6 +435,34 @@ sweep(struct super *s)
 	}
 }
 
+/* SUPER_STATE__MAX: there is none, and shall be none. */
+static enum super_state
+state_of(const struct pool *p, unsigned i)
+{
+	const struct super_slot *slot = &p->slots[i];
+
+	if (p->draining)
+		return p->child[i].pid != 0 ? SUPER_DRAINING : SUPER_STATE__MAX;
+	if (p->child[i].pid == 0)
+		return SUPER_MISSING;
+	if (!slot->ready)
+		return SUPER_STARTING;
+	return slot->busy ? SUPER_BUSY : SUPER_IDLE;
+}
+
+static void
+publish(const struct super *s)
+{
+	unsigned n[SUPER_STATE__MAX + 1] = { 0 };
+
+	for (const struct pool *p = s->newest; p != NULL; p = p->older) {
+		for (unsigned i = 0; i < p->sc.workers; i++)
+			n[state_of(p, i)]++;
+	}
+	for (size_t i = 0; i < SUPER_STATE__MAX; i++)
+		atomic_store(&s->newest->sc.stats->workers[i], n[i]);
+}
+
 static int
 wait_signal(const struct super *s)
 {
@@ -454,6 +501,7 @@ super_run(const struct super_ops *ops, void *arg, const struct super_conf *first
 				tend(&s, p, i);
 		}
 		promote(&s);
+		publish(&s);
 		on_signal(&s, wait_signal(&s));
 		reap(&s);
 		sweep(&s);

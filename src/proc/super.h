@@ -41,12 +41,38 @@ void slot_progress(struct super_slot *s);
 /* Idle from now on; COUNTED: that was a request served. */
 void slot_end(struct super_slot *s, bool counted);
 
+enum super_state {
+	SUPER_IDLE,
+	SUPER_BUSY,
+	SUPER_STARTING,
+	SUPER_MISSING,	/* ended, and not started again yet */
+	SUPER_DRAINING, /* of an older generation, finishing what they do */
+	SUPER_STATE__MAX
+};
+
+enum super_end {
+	SUPER_RECYCLED,	     /* by its own wish */
+	SUPER_DRAINED,	     /* told to go, and went */
+	SUPER_DIED,	     /* neither */
+	SUPER_STUCK,	     /* killed: no progress */
+	SUPER_DRAIN_TIMEOUT, /* killed: told to go, and did not */
+	SUPER_END__MAX
+};
+
+/* What the manager says of the whole pool, in memory shared with the workers. Only it writes. */
+struct super_stats {
+	_Atomic uint64_t starts;
+	_Atomic uint64_t ends[SUPER_END__MAX];
+	_Atomic uint64_t workers[SUPER_STATE__MAX]; /* half a second old at most */
+};
+
 /* One generation. */
 struct super_conf {
 	unsigned workers;
-	int64_t stuck_ms; /* busy without progress for this long: killed and replaced */
-	int64_t drain_ms; /* after SIGTERM: killed */
-	void *conf;	  /* what the workers are configured by */
+	int64_t stuck_ms;	   /* busy without progress for this long: killed and replaced */
+	int64_t drain_ms;	   /* after SIGTERM: killed */
+	void *conf;		   /* what the workers are configured by */
+	struct super_stats *stats; /* the same for every generation */
 };
 
 struct super_ops {

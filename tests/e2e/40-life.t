@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 from cascade import WERSS, run, wait_for  # noqa: E402
 from work import (allocation, article, claim, clear, complete, consistent, dispatch, make_feeds, make_task,  # noqa: E402
-                  outcomes, status, upload)
+                  outcomes, status, taken, upload)
 
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
 
@@ -28,7 +28,7 @@ def test_whole_life(s, t):
     again = dispatch(s, "t1")
     t.eq((again["data.allocations_created"], again["data.skipped_open"]), (0, 3), "open feeds are skipped")
 
-    package = claim(node)
+    package = taken(node)
     want = {"task_id": "t1", "task_name": "任务t1", "message_type": 0, "message_template": "tpl {{ x }}",
             "web_hook_url": "", "cron_exp": "0 9 * * *", "headers": None, "cookies": None, "attempt": 1}
     t.eq({k: package[k] for k in want}, want, "the package has the task")
@@ -70,7 +70,7 @@ def test_articles(s, t):
     make_task(s, "ta", [feed])
     node = s.new_node("articles")
     dispatch(s, "ta")
-    package = claim(node)
+    package = taken(node)
     number = feed.replace("MP_WXS_", "")
     t.eq(upload(node, package, [article(feed, 1), article(feed, 9, id=number + "-9")]).status, 200, "both forms of id")
     t.eq([r["id"] for r in s.sql("SELECT id FROM we_articles WHERE mp_id = '%s' ORDER BY id" % feed)],
@@ -108,7 +108,7 @@ def test_fence(s, t):
     make_task(s, "tf", make_feeds(s, 1, first=910))
     a, b = s.new_node("a"), s.new_node("b")
     dispatch(s, "tf")
-    package = claim(a)
+    package = taken(a)
     feed = package["feeds"][0]["id"]
     before = allocation(s, package)
     for name, answer in {
@@ -136,7 +136,7 @@ def test_failures(s, t):
     s.sql("INSERT INTO cascade_task (task_id, max_attempts) VALUES ('tr', 2)")
     node = s.new_node("fails")
     dispatch(s, "tr")
-    package = claim(node)
+    package = taken(node)
     t.eq(status(node, package, "failed", error_message="抓取失败").status, 200, "a failure is accepted from claimed")
     now = allocation(s, package)
     t.eq((now["status"], now["node_id"], now["failures"], now["error_message"]), ("pending", None, 1, "抓取失败"),
@@ -144,7 +144,7 @@ def test_failures(s, t):
     t.eq(status(node, package, "failed", error_message="again").status, 200, "the report may be repeated")
     t.eq(allocation(s, package)["failures"], 1, "and counts once")
     t.eq(claim(node), None, "not before its back-off")
-    second = wait_for(lambda: claim(node), 10)
+    second = taken(node)
     t.eq((second or {}).get("attempt"), 2, "then it is handed out again, as attempt 2")
     t.eq(complete(node, package, attempt=1).status, 409, "a report of attempt 1 during attempt 2 is 409")
     t.eq(status(node, second, "failed", error_message="最后").status, 200, "the second failure")
@@ -164,7 +164,7 @@ def test_partial(s, t):
     s.sql("INSERT INTO cascade_task (task_id, feeds_per_allocation) VALUES ('tp', 4)")
     node = s.new_node("partial")
     t.eq(dispatch(s, "tp")["data.allocations_created"], 1, "one allocation of four feeds")
-    package = claim(node)
+    package = taken(node)
     t.eq([f["id"] for f in package["feeds"]], feeds, "has them all")
     results = [{"feed_id": feeds[0], "success": True}, {"feed_id": feeds[1], "success": False, "error": "超时"},
                {"mp_id": feeds[2], "status": "success"}, {"mp_id": feeds[3], "status": "failed"}]
@@ -174,7 +174,7 @@ def test_partial(s, t):
     rest = s.admin().get("/allocations?task_id=tp&status=pending").data["list"]
     t.eq([r["feed_ids"] for r in rest], [[feeds[1], feeds[3]]], "the failed feeds go out again, once")
     t.eq((rest[0]["failures"], rest[0]["attempt"], rest[0]["error_message"]), (1, 1, "超时"), "as their next attempt")
-    again = wait_for(lambda: claim(node), 10)
+    again = taken(node)
     t.eq((again or {}).get("attempt"), 2, "attempt 2")
     t.eq(complete(node, again, [{"feed_id": f, "success": False, "error": "e"} for f in (feeds[1], feeds[3])]).status, 200,
          "all failed")
@@ -189,7 +189,7 @@ def test_cancel(s, t):
     make_task(s, "tc", make_feeds(s, 2, first=940))
     node = s.new_node("cancelled")
     dispatch(s, "tc")
-    package = claim(node)
+    package = taken(node)
     admin = s.admin()
     t.eq(admin.post("/allocations/%s/cancel" % package["allocation_id"]).status, 200, "cancelled while held")
     t.eq(allocation(s, package)["status"], "cancelled", "at once")
@@ -204,7 +204,7 @@ def test_cancel(s, t):
     t.eq(node.post("/allocations/%s/cancel" % rest["id"]).status, 403, "by a node")
     t.eq(dispatch(s, "tc")["data.allocations_created"], 2, "its feeds may be dispatched again")
     t.eq(dispatch(s, "tc", force=1)["data.allocations_created"], 2, "force replaces what nobody has claimed")
-    package = claim(node)
+    package = taken(node)
     forced = dispatch(s, "tc", force=1)
     t.eq((forced["data.allocations_created"], forced["data.skipped_open"]), (1, 1), "but not what is held")
     complete(node, package)
@@ -236,7 +236,7 @@ def test_dispatch_input(s, t):
          "waiting work of a deleted task fails")
     t.eq({a["error_message"] for a in s.admin().get("/allocations?task_id=tx&status=failed").data["list"]},
          {"任务不存在"}, "with that reason")
-    t.ok(claim(node), "and the claim goes on to the next")
+    t.ok(taken(node), "and the claim goes on to the next")
     consistent(s, t)
 
 

@@ -7,6 +7,7 @@ within its capacity at every moment (from the database's own history), quotas an
 import os
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 from cascade import SLOW, run, wait_for  # noqa: E402
@@ -16,12 +17,12 @@ CLAIMERS = 16
 TOTAL = 5000 if SLOW == 1 else 400
 
 
-def work_off(node, limit, got, errors, capacity):
-    """Claims up to CAPACITY, completes the half of it, until nothing comes any more."""
-    held = []
-    while True:
+def work_off(node, limit, got, every, errors, capacity):
+    """Claims up to CAPACITY, completes the half of it, until all are handed out and it holds none."""
+    held, ends = [], time.monotonic() + 150 * SLOW
+    while held or sum(map(len, every)) < TOTAL:
         answer = node.get("/pending-tasks?limit=%d" % limit)
-        if answer.status != 200:
+        if answer.status != 200 or time.monotonic() > ends:
             errors.append(repr(answer))
             return
         packages = answer.data["list"] if limit > 1 else [answer.data] if answer.data else []
@@ -30,7 +31,7 @@ def work_off(node, limit, got, errors, capacity):
         if len(held) > capacity:
             errors.append("%s holds %d" % (node.id, len(held)))
         if not packages and not held:
-            return
+            time.sleep(0.05)  # all that is left is reserved for others: a child polls on
         for package in held[:max(1, len(held) // 2)]:
             done = complete(node, package)
             if done.status != 200:
@@ -49,7 +50,7 @@ def test_claimers(s, t):
     nodes = [s.new_node("claimer%d" % n, sync_config={"max_capacity": 1 + n % 5}) for n in range(CLAIMERS)]
     t.eq(dispatch(s, "big")["data.allocations_created"], TOTAL, "%d allocations" % TOTAL)
     got, errors = [[] for _ in nodes], []
-    threads = [threading.Thread(target=work_off, args=(node, 1 + n % 3, got[n], errors, 1 + n % 5))
+    threads = [threading.Thread(target=work_off, args=(node, 1 + n % 3, got[n], got, errors, 1 + n % 5))
                for n, node in enumerate(nodes)]
     for thread in threads:
         thread.start()

@@ -2,6 +2,8 @@
 """What the tests of an allocation's life share: feeds and tasks in the database, and what a child does."""
 import json
 
+from cascade import wait_for
+
 
 def quote(text):
     return "NULL" if text is None else "'%s'" % str(text).replace("\\", "\\\\").replace("'", "''")
@@ -56,6 +58,11 @@ def claim(node):
     return node.post("/claim-task").data
 
 
+def taken(node, seconds=10):
+    """What NODE claims; for a moment it may all be reserved for others."""
+    return wait_for(lambda: claim(node), seconds)
+
+
 def status(node, package, state, **more):
     return node.put("/task-status", dict({"allocation_id": package["allocation_id"], "status": state}, **more))
 
@@ -83,8 +90,9 @@ def outcomes(s, package_or_id):
 
 
 def clear(s):
-    """Cancels everything that is open, so that the next test finds none of it."""
+    """Cancels everything that is open and forgets who is alive: the next test finds none of it."""
     admin = s.admin()
+    s.sql("UPDATE cascade_node SET last_seen_at = NULL")
     for state in ("pending", "claimed", "executing"):
         while True:
             rows = admin.get("/allocations?limit=200&status=" + state).data["list"]

@@ -299,8 +299,8 @@ test_read_refuses(void **state)
 	static const struct {
 		const char *text, *field, *reason;
 	} cases[] = {
-		{ "[]", "body", "should be a JSON object" },
-		{ "null", "body", "should be a JSON object" },
+		{ "[]", "p", "should be a JSON object" },
+		{ "null", "p", "should be a JSON object" },
 		{ "{}", "p.name", "is required" },
 		{ "{\"name\":null}", "p.name", "is required" },
 		{ "{\"name\":\"\"}", "p.name", "must not be empty" },
