@@ -176,7 +176,8 @@ step_assign(struct daemon *d, struct fault *f)
 	return CS_OK;
 }
 
-/* For /metrics. The queue takes as long to count as it is; a fixed part of the time is spent on it. */
+/* For /metrics. The queue takes as long to count as it is; a fixed part of the time is spent on it.
+ */
 static enum cs_err
 step_gauges(struct daemon *d, struct fault *f)
 {

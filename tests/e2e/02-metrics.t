@@ -12,7 +12,7 @@ import threading
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
-from cascade import GUIDE, run, wait_for  # noqa: E402
+from cascade import GUIDE, SOURCE, run, wait_for  # noqa: E402
 from prom import Page  # noqa: E402
 import work  # noqa: E402
 
@@ -49,6 +49,10 @@ def test_format(s, t):
          "the schema's version")
     versions = [labels for _, labels, _ in page.families["cascade_build_info"].samples]
     t.ok(len(versions) == 1 and re.match(r"\d", versions[0]["version"]), "the version that answers", versions)
+    with open(os.path.join(SOURCE, "src", "core", "alloc.c"), encoding="utf-8") as file:
+        outcomes = set(re.findall(r'(?:END|RETRY|RETRY_LAPSE)\(\w+, "(\w+)"\)', file.read()))
+    t.eq({labels["outcome"] for _, labels, _ in page.families["cascade_attempts_total"].samples}, outcomes,
+         "every outcome that there can be is counted, from zero")
     t.eq(s.http("HEAD", "/metrics").body, b"", "HEAD")
     refused = s.http("POST", "/metrics")
     t.eq((refused.status, refused["code"]), (405, 405), "nothing else")

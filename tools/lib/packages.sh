@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # The Debian 12 packages that each job needs, and how to get the missing ones.
-# Servers come as -core packages where Debian has them: nothing is started system-wide.
+# Servers come as -core packages (Apache as -bin) where Debian has them: nothing is started system-wide.
 
 # shellcheck disable=SC2034 # each command picks its lists
 packages_build=(autoconf autoconf-archive automake gcc libc6-dev make pkg-config
@@ -10,7 +10,7 @@ packages_build=(autoconf autoconf-archive automake gcc libc6-dev make pkg-config
 # shellcheck disable=SC2034
 packages_run=(curl mariadb-client-core mariadb-server-core nginx openssl python3)
 # shellcheck disable=SC2034
-packages_check=(clang clang-format mandoc shellcheck)
+packages_check=(apache2-bin clang clang-format libapache2-mod-fcgid mandoc shellcheck)
 # shellcheck disable=SC2034
 packages_full=(cppcheck libclang-rt-14-dev valgrind)
 
@@ -40,4 +40,19 @@ install_packages() {
     "${install[@]}" >&2 </dev/null && return 0
     "${as_root[@]}" apt-get update -qq >&2
     "${install[@]}" >&2 </dev/null || die "could not install ${missing[*]}"
+}
+
+# take_program PACKAGE PATH FILE: takes one program out of a package into FILE, and installs nothing: a
+# package may start what it brings.
+take_program() {
+    local dir
+    dir=$(mktemp -d) || return 1
+    (
+        cd "$dir" || exit 1
+        apt-get -qq download "$1" || exit 1
+        dpkg-deb --fsys-tarfile ./*.deb | tar -xO "./$2" >program
+    ) && [ -s "$dir/program" ] && install "$dir/program" "$3"
+    local status=$?
+    rm -rf "$dir"
+    return "$status"
 }
