@@ -14,6 +14,7 @@
 #define LIST_MAX    128	 /* as POOL_CLASS reads */
 #define LIST_AGE_MS 1000 /* new work and preferences are seen at the latest after this */
 #define PAGE	    512	 /* of the whole pool */
+#define OWN_UNKNOWN (-1) /* own_ready: has to be looked up */
 #define OWN_TRIES   4
 
 struct candidates {
@@ -158,17 +159,24 @@ walk_pool(struct ctx *c, struct walk *w)
 	return CS_OK;
 }
 
-/* Its own assigned work, which counts already. A miss means that it was taken away: look again. */
+/*
+ * Its own assigned work, which counts already. The credential's read named the first; a second
+ * claim of the request, or a miss (it was taken away), has to look.
+ */
 static enum cs_err
 walk_own(struct ctx *c, struct walk *w)
 {
 	enum db_claim got;
 
-	for (int tries = 0; c->who.own_ready != 0 && w->seq == 0 && tries < OWN_TRIES; tries++) {
+	for (int tries = 0; w->seq == 0 && tries < OWN_TRIES; tries++) {
+		if (c->who.own_ready == OWN_UNKNOWN)
+			TRY(db_alloc_own_ready(c->db, c->who.node, &c->who.own_ready, &c->fault));
+		if (c->who.own_ready == 0)
+			return CS_OK;
 		TRY(db_alloc_claim(c->db, c->conf, c->who.node, c->who.own_ready, &got, &c->fault));
 		if (got == CLAIM_TAKEN)
 			w->seq = c->who.own_ready;
-		TRY(db_alloc_own_ready(c->db, c->who.node, &c->who.own_ready, &c->fault));
+		c->who.own_ready = OWN_UNKNOWN;
 	}
 	return CS_OK;
 }

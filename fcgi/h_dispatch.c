@@ -9,7 +9,6 @@
 #include "core/ident.h"
 #include "db/db_alloc.h"
 #include "db/db_dispatch.h"
-#include "fcgi/worker.h"
 
 #include <string.h>
 
@@ -22,13 +21,6 @@ struct tally {
 	struct jw failed; /* [{id, name, error}] */
 	struct buf failed_text;
 };
-
-static void
-stamp(void *arg)
-{
-	(void)arg;
-	worker_progress();
-}
 
 static void
 note_failed(struct ctx *c, struct tally *sum, const struct db_dispatch_task *t)
@@ -46,9 +38,7 @@ static enum cs_err
 dispatch_one(struct ctx *c, struct tally *sum, const struct db_dispatch_task *t, const char *run_id,
     bool force)
 {
-	const struct db_dispatch_options opt = {
-		.force = force, .by = c->who.name, .progress = stamp
-	};
+	const struct db_dispatch_options opt = { .force = force, .by = c->who.name };
 	struct db_dispatch_result done;
 	enum cs_err rc = db_dispatch(c->db, c->conf, t, run_id, &opt, &done, &c->fault);
 

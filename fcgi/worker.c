@@ -63,8 +63,6 @@ struct patience {
 };
 
 static volatile sig_atomic_t stop, reopen;
-static struct super_slot
-    *own_slot; /* for worker_progress(), which handlers call without a context */
 
 static const int signals[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP };
 
@@ -112,11 +110,12 @@ heed_signals(const struct worker *w)
 		log_fault(LOG_LVL_ERROR, "log_reopen", &f);
 }
 
-void
-worker_progress(void)
+/* Who shows no progress for request_timeout is taken for stuck and killed; each answer of the
+ * database is some. */
+static void
+on_answer(void *slot)
 {
-	if (own_slot != NULL)
-		slot_progress(own_slot);
+	slot_progress(slot);
 }
 
 /* The pool's beat; it also keeps the database connection warm. */
@@ -169,7 +168,6 @@ sleep_spread(int64_t first, int64_t max, unsigned n)
 		ms *= 2;
 	if (ms > max)
 		ms = max;
-	worker_progress();
 	clock_sleep_ms(ms - (int64_t)(ident_random() * (double)(ms / 2)));
 }
 
@@ -365,8 +363,10 @@ open_worker(struct worker *w)
 	w->db = db_new(conf);
 	w->arena = arena_new(ARENA_CAP);
 	w->candidates = candidates_new(w->wc->index, w->wc->count);
-	return w->db != NULL && w->arena != NULL && w->candidates != NULL && watch_listener(w) &&
-	       FCGX_Init() == 0;
+	if (w->db == NULL || w->arena == NULL || w->candidates == NULL)
+		return false;
+	db_on_answer(w->db, on_answer, w->slot);
+	return watch_listener(w) && FCGX_Init() == 0;
 }
 
 static void
@@ -389,7 +389,6 @@ worker_run(const struct worker_conf *wc, struct super_slot *slot)
 	struct worker w = { .wc = wc, .slot = slot, .epoll_fd = -1 };
 	enum cs_err err = CS_ENOMEM;
 
-	own_slot = slot;
 	if (open_worker(&w)) {
 		take_signals(&w);
 		err = loop(&w);

@@ -18,8 +18,5 @@ struct worker_conf {
 
 /* Serves until SIGTERM, SIGINT or max_requests. Returns the exit status. */
 int worker_run(const struct worker_conf *wc, struct super_slot *slot);
-/* A handler that works for long calls this once a batch: who shows no progress for request_timeout
- * is taken for stuck and killed. */
-void worker_progress(void);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "cascaded/schedule.h"
 #include "cascaded/tick.h"
 #include "proc/notify.h"
 
@@ -72,6 +73,7 @@ reload(struct daemon *d, const char *path, struct conf *old)
 		db_free(d->db);
 		d->db = db_new(conf);
 		d->conf = conf;
+		schedule_reload(d->schedule);
 		log_set_level(level_of(conf));
 		log_info("reload", "configuration reloaded");
 		conf_free(old);
@@ -83,10 +85,10 @@ reload(struct daemon *d, const char *path, struct conf *old)
 static int
 run(const char *path, struct conf *conf)
 {
-	struct daemon d = { .conf = conf, .db = db_new(conf) };
+	struct daemon d = { .conf = conf, .db = db_new(conf), .schedule = schedule_new() };
 	sigset_t waiting;
 
-	if (d.db == NULL || !tick_name(&d)) {
+	if (d.db == NULL || d.schedule == NULL || !tick_name(&d)) {
 		log_error("start", "out of memory or randomness");
 		conf_free(conf);
 		return EXIT_FAILURE;
@@ -104,13 +106,14 @@ run(const char *path, struct conf *conf)
 		}
 		tick(&d);
 		next -= clock_mono_ms();
-		if (next > 0 && !d.busy)
+		if (next > 0 && !d.busy && !d.more_due)
 			left = (struct timespec){ next / 1000, next % 1000 * 1000000 };
 		ppoll(NULL, 0, &left, &waiting);
 	}
 	notify_send("STOPPING=1");
 	tick_leave(&d);
 	log_info("stop", "%s", d.holder);
+	schedule_free(d.schedule);
 	db_free(d.db);
 	conf_free(conf);
 	return EXIT_SUCCESS;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cascaded/schedule.h"
 #include "core/ident.h"
 #include "db/db_beat.h"
 #include "db/db_daemon.h"
@@ -154,6 +155,15 @@ step_retain(struct daemon *d, struct fault *f)
 	return CS_OK;
 }
 
+/* With schedule = "werss" WeRSS's own dispatcher is the schedule. */
+static enum cs_err
+step_schedule(struct daemon *d, struct fault *f)
+{
+	if (strcmp(d->conf->schedule, "own") != 0)
+		return CS_OK;
+	return schedule_run(d->schedule, d->db, d->conf, &d->more_due, f);
+}
+
 static enum cs_err
 step_runs(struct daemon *d, struct fault *f)
 {
@@ -207,6 +217,7 @@ static const struct {
 	{ "repair", step_repair, true },
 	{ "orphans", step_orphans, true },
 	{ "retain", step_retain, false },
+	{ "schedule", step_schedule, false },
 	{ "runs", step_runs, false },
 	{ "assign", step_assign, false },
 	{ "gauges", step_gauges, true },
@@ -254,7 +265,7 @@ tick(struct daemon *d)
 	enum cs_err rc;
 	bool away;
 
-	d->busy = false;
+	d->busy = d->more_due = false;
 	rc = work(d, &f);
 	away = rc == CS_EDBDOWN;
 	/* an outage is logged when it begins and when it ends, not each second */

@@ -6,14 +6,18 @@
 #include "conf/conf.h"
 #include "db/db.h"
 
+struct schedule;
+
 struct daemon {
 	const struct conf *conf;
 	struct db *db;
+	struct schedule *schedule;
 	char holder[128]; /* our name in cascade_leader */
 	bool leads;
 	bool away;	       /* the last tick found no database */
 	bool grace;	       /* after an outage of ours: nothing is rescued for now */
 	bool busy;	       /* there is more to do now: the next tick comes at once */
+	bool more_due;	       /* so is more of the schedule */
 	int64_t repair_cursor; /* where db_repair_shown() stands */
 	int64_t refreshed_ms;  /* monotonic; 0 = refresh at the next tick */
 	int64_t count_due_ms;  /* monotonic; the queue is not counted before */

@@ -161,7 +161,7 @@ long_form(const char *arg)
 {
 	static const struct {
 		const char *brief, *full;
-	} forms[] = { { "-c", "--config" }, { "-h", "--help" } };
+	} forms[] = { { "-c", "--config" }, { "-h", "--help" }, { "-n", "--count" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++)
 		if (strcmp(forms[i].brief, arg) == 0)

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "cli/out.h"
 #include "conf/conf.h"
+#include "core/cron.h"
 #include "db/db.h"
 
 #include <stdio.h>
@@ -105,6 +106,15 @@ enum cs_err input_read(
 /* The first line of file PATH, without its end. */
 enum cs_err input_line(struct cli *c, const char *path, const char **line) cs_mustcheck;
 
+/* cmd_schedule.c */
+/* As cron_parse() and zone_open(), FIELD named in place of what they call it. */
+enum cs_err cli_cron(
+    struct cli *c, const char *field, const char *expr, struct cron *out) cs_mustcheck;
+enum cs_err cli_zone(
+    struct cli *c, const char *field, const char *name, struct zone **zone) cs_mustcheck;
+/* The configuration's time zone. CS_ECONFIG. */
+enum cs_err cli_conf_zone(struct cli *c, struct zone **zone) cs_mustcheck;
+
 /* The commands' functions, in a file per noun. */
 enum cs_err cmd_help(struct cli *c);
 enum cs_err cmd_schema_install(struct cli *c);
@@ -136,6 +146,8 @@ enum cs_err cmd_task_enable(struct cli *c);
 enum cs_err cmd_task_disable(struct cli *c);
 enum cs_err cmd_task_rm(struct cli *c);
 enum cs_err cmd_task_set(struct cli *c);
+enum cs_err cmd_schedule_next(struct cli *c);
+enum cs_err cmd_schedule_check(struct cli *c);
 enum cs_err cmd_dispatch(struct cli *c);
 enum cs_err cmd_allocations(struct cli *c);
 enum cs_err cmd_allocation_show(struct cli *c);

@@ -11,11 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TASK_NAME_MAX	100
-#define TEMPLATE_MAX	(1024u * 1024)
-#define ALL_FEEDS	"[]"
-#define CRON_FIELDS_MIN 5
-#define CRON_FIELDS_MAX 6
+#define TASK_NAME_MAX 100
+#define TEMPLATE_MAX  (1024u * 1024)
+#define ALL_FEEDS     "[]"
 
 static const struct out_title list_titles[] = {
 	{ "id", MSG_T_ID },
@@ -93,22 +91,21 @@ read_feeds(struct cli *c, const char **mps_id)
 	return err;
 }
 
-/* "" is no schedule; what else is wrong with an expression cascaded finds when it reads it. */
+/* "" is no schedule. */
 static enum cs_err
 check_cron(struct cli *c, const char *exp)
 {
-	int n = 0;
+	struct cron cron;
 
-	if (exp == NULL || *exp == '\0')
-		return CS_OK;
-	for (const char *p = exp; *p != '\0'; n++) {
-		p += strspn(p, " \t");
-		p += strcspn(p, " \t");
-		p += strspn(p, " \t");
-	}
-	if (n < CRON_FIELDS_MIN || n > CRON_FIELDS_MAX)
-		return cs_bad(&c->fault, "--cron", MSG_C_CRON_FIELDS);
-	return CS_OK;
+	return exp == NULL || *exp == '\0' ? CS_OK : cli_cron(c, "--cron", exp, &cron);
+}
+
+static enum cs_err
+check_zone(struct cli *c, const char *name)
+{
+	auto_zone *zone = NULL;
+
+	return name == NULL || *name == '\0' ? CS_OK : cli_zone(c, "--zone", name, &zone);
 }
 
 static enum cs_err
@@ -138,10 +135,12 @@ read_task(struct cli *c, const char *name, const char *name_field, struct db_tas
 		.feeds_per_allocation = cli_num(c, OPT_FEEDS_PER_ALLOCATION, DB_KEEP),
 		.max_attempts = cli_num(c, OPT_MAX_ATTEMPTS, DB_KEEP),
 		.priority = cli_num(c, OPT_PRIORITY, DB_KEEP),
+		.timezone = cli_text(c, OPT_ZONE),
 	};
 	if (name != NULL && (*name == '\0' || utf8_chars(name) > TASK_NAME_MAX))
 		return cs_bad(&c->fault, name_field, MSG_R_LENGTH, 1LL, (long long)TASK_NAME_MAX);
 	TRY(check_cron(c, t->cron_exp));
+	TRY(check_zone(c, t->timezone));
 	TRY(read_template(c, &t->message_template));
 	return read_feeds(c, &t->mps_id);
 }

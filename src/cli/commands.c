@@ -11,7 +11,7 @@
 #define NODE_OPTS (O(CAPACITY) | O(QUOTA) | O(DESCRIPTION) | O(API_URL))
 #define TASK_OPTS                                                                                  \
 	(O(CRON) | O(FEEDS) | O(ALL_FEEDS) | O(MESSAGE_TYPE) | O(TEMPLATE_FILE) |                  \
-	    O(WEB_HOOK_URL) | O(FEEDS_PER_ALLOCATION) | O(MAX_ATTEMPTS) | O(PRIORITY))
+	    O(WEB_HOOK_URL) | O(FEEDS_PER_ALLOCATION) | O(MAX_ATTEMPTS) | O(PRIORITY) | O(ZONE))
 
 _Static_assert(OPT__MAX <= 64, "options fit the bits of a command's row");
 
@@ -59,6 +59,9 @@ const struct cli_command cli_commands[] = {
 	{ "task", "enable", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_TASK_ENABLE, cmd_task_enable },
 	{ "task", "disable", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_TASK_DISABLE, cmd_task_disable },
 	{ "task", "rm", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_TASK_RM, cmd_task_rm },
+	{ "schedule", "next", "", 0, 0, O(TASK) | O(EXPRESSION) | O(ZONE) | O(FROM) | O(COUNT) | O(UTC), NEEDS_DB,
+	    MSG_H_SCHEDULE_NEXT, cmd_schedule_next },
+	{ "schedule", "check", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_SCHEDULE_CHECK, cmd_schedule_check },
 	{ "dispatch", NULL, "", 0, 0, O(TASK) | O(FORCE), NEEDS_SCHEMA, MSG_H_DISPATCH, cmd_dispatch },
 
 	{ "allocations", NULL, "", 0, 0, O(TASK) | O(NODE) | O(STATUS) | O(LIMIT), NEEDS_SCHEMA,

@@ -78,8 +78,11 @@ load_conf(struct cli *c)
 static enum cs_err
 check_conf(struct cli *c)
 {
+	auto_zone *zone = NULL;
+
 	TRY(load_conf(c));
 	TRY(conf_check_secret(c->conf, &c->fault));
+	TRY(cli_conf_zone(c, &zone));
 	out_note(c->out, MSG_C_CONFIG_OK);
 	return CS_OK;
 }

@@ -306,13 +306,28 @@ ensure(struct db *db, struct fault *f)
 	return err;
 }
 
+void
+db_answered(struct db *db, int64_t start_us)
+{
+	db->stats.us += clock_mono_us() - start_us;
+	if (db->on_answer != NULL)
+		db->on_answer(db->on_answer_arg);
+}
+
+void
+db_on_answer(struct db *db, void (*fn)(void *arg), void *arg)
+{
+	db->on_answer = fn;
+	db->on_answer_arg = arg;
+}
+
 enum cs_err
 db_connect(struct db *db, struct fault *f)
 {
 	int64_t start_us = clock_mono_us();
 	enum cs_err err = ensure(db, f);
 
-	db->stats.us += clock_mono_us() - start_us;
+	db_answered(db, start_us);
 	return err;
 }
 
@@ -333,7 +348,7 @@ db_raw(struct db *db, const char *sql, size_t len, struct fault *f)
 
 	if (err == CS_OK)
 		err = run(db, "SQL", sql, len, f);
-	db->stats.us += clock_mono_us() - start_us;
+	db_answered(db, start_us);
 	return err;
 }
 
@@ -383,7 +398,7 @@ db_rollback(struct db_tx *tx)
 	db->in_tx = false;
 	db->tx_err = CS_OK;
 	db_abandon(db);
-	db->stats.us += clock_mono_us() - start_us;
+	db_answered(db, start_us);
 }
 
 void

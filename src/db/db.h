@@ -53,6 +53,8 @@ bool db_is_connected(const struct db *db);
 void db_disconnect(struct db *db);
 /* How long to wait for one answer from the next connection on; 0: as configured. */
 void db_set_io_timeout(struct db *db, unsigned seconds);
+/* Calls FN each time that the server has answered something, or failed to; NULL: no more. */
+void db_on_answer(struct db *db, void (*fn)(void *arg), void *arg);
 /* Version, e.g. 101119 for 10.11.19; 0 when not connected. *MARIADB: false for MySQL. */
 unsigned db_server_version(const struct db *db, bool *mariadb);
 

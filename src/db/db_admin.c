@@ -22,6 +22,7 @@ static const struct view_col task_cols[] = {
 	{ "feeds_per_allocation", VIEW_INT },
 	{ "max_attempts", VIEW_INT },
 	{ "priority", VIEW_INT },
+	{ "timezone", VIEW_TEXT },
 	{ "created_at", VIEW_TEXT },
 	{ "updated_at", VIEW_TEXT },
 };
@@ -100,10 +101,11 @@ task_put_own(struct db *db, const char *id, const struct db_task *t, struct faul
 	struct db_arg attempts = keep_or(t->max_attempts);
 	struct db_arg priority = keep_or(t->priority);
 
-	if (feeds.type == 'n' && attempts.type == 'n' && priority.type == 'n')
+	if (feeds.type == 'n' && attempts.type == 'n' && priority.type == 'n' &&
+	    t->timezone == NULL)
 		return CS_OK;
-	return DB_EXEC(db, f, NULL, STMT_ADMIN_TASK_OWN, A_S(id), feeds, attempts, priority, feeds,
-	    attempts, priority);
+	return DB_EXEC(db, f, NULL, STMT_ADMIN_TASK_OWN, A_S(id), feeds, attempts, priority,
+	    A_S(t->timezone), feeds, attempts, priority, A_S(t->timezone));
 }
 
 enum cs_err
@@ -145,6 +147,19 @@ db_task_rm(struct db *db, const char *id, struct fault *f)
 
 	TRY(DB_EXEC(db, f, &removed, STMT_ADMIN_TASK_RM, A_S(id)));
 	return removed == 1 ? CS_OK : cs_fail(f, CS_ENOTFOUND, MSG_NO_TASK);
+}
+
+enum cs_err
+db_task_schedules(struct db *db, struct db_rows *rows, struct fault *f)
+{
+	return DB_QUERY(db, f, rows, STMT_ADMIN_SCHEDULES);
+}
+
+enum cs_err
+db_task_schedule(struct db *db, const char *id, struct db_rows *rows, struct fault *f)
+{
+	TRY(DB_QUERY(db, f, rows, STMT_ADMIN_SCHEDULE, A_S(id)));
+	return db_next(rows) ? CS_OK : cs_fail(f, CS_ENOTFOUND, MSG_NO_TASK);
 }
 
 enum cs_err

@@ -25,6 +25,7 @@ struct db_task {
 	int64_t feeds_per_allocation;
 	int64_t max_attempts; /* 0: the configuration's */
 	int64_t priority;
+	const char *timezone; /* of cron_exp; "": the configuration's */
 };
 
 /* Rows of view_task, oldest first. */
@@ -40,6 +41,13 @@ enum cs_err db_task_set(
     struct db *db, const char *id, const struct db_task *task, struct fault *f) cs_mustcheck;
 /* Its waiting work fails at the next claim of it. CS_ENOTFOUND MSG_NO_TASK. */
 enum cs_err db_task_rm(struct db *db, const char *id, struct fault *f) cs_mustcheck;
+
+/* Rows of id, name, cron_exp and timezone ("": the configuration's) of the tasks that have a
+ * cron_exp, oldest first. */
+enum cs_err db_task_schedules(struct db *db, struct db_rows *rows, struct fault *f) cs_mustcheck;
+/* One such row, its cron_exp maybe empty, already stepped to. CS_ENOTFOUND MSG_NO_TASK. */
+enum cs_err db_task_schedule(
+    struct db *db, const char *id, struct db_rows *rows, struct fault *f) cs_mustcheck;
 
 struct db_feed {
 	const char *id;

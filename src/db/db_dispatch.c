@@ -153,11 +153,8 @@ db_dispatch(struct db *db, const struct conf *conf, const struct db_dispatch_tas
 	if (opt->force)
 		TRY(cancel_unclaimed(db, conf, task, opt->by, &out->cancelled, f));
 	TRY(DB_EXEC(db, f, NULL, STMT_RUN_CREATE, A_S(run_id), A_I(task), A_I(out->skipped_feeds)));
-	while (!finished) {
+	while (!finished)
 		TRY(batch(db, conf, run_id, task, t->feeds == FEEDS_ALL, out, &finished, f));
-		if (opt->progress != NULL)
-			opt->progress(opt->arg);
-	}
 	return CS_OK;
 }
 

@@ -35,10 +35,8 @@ struct db_dispatch_result {
 };
 
 struct db_dispatch_options {
-	bool force;		     /* cancel what nobody has claimed yet, first */
-	const char *by;		     /* who: stands in the reason of what force cancels */
-	void (*progress)(void *arg); /* called after each batch; NULL: none */
-	void *arg;
+	bool force;	/* cancel what nobody has claimed yet, first */
+	const char *by; /* who: stands in the reason of what force cancels */
 };
 
 /*

@@ -35,11 +35,15 @@ struct db {
 	int64_t retry_ms; /* no attempt to connect before this (monotonic) */
 	unsigned io_timeout_s;
 	struct db_stats stats;
+	void (*on_answer)(void *arg); /* NULL: nobody wants to know */
+	void *on_answer_arg;
 };
 
 /* Connected and free to run a statement; connects unless a transaction was lost with its
  * connection. */
 enum cs_err db_ready(struct db *db, struct fault *f) cs_mustcheck;
+/* Books what began at START_US (monotonic) as done, well or not. */
+void db_answered(struct db *db, int64_t start_us);
 /* Rolls back what may be open. A connection on which even that fails is dropped: the server then
  * does it by itself. */
 void db_abandon(struct db *db);

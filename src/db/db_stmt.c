@@ -251,7 +251,7 @@ db_exec(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
 	err = exec_once(db, f, &n, id, args, nargs);
 	if (affected != NULL)
 		*affected = n;
-	db->stats.us += clock_mono_us() - start_us;
+	db_answered(db, start_us);
 	return err;
 }
 
@@ -301,7 +301,7 @@ db_query(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id id,
 	if (err != CS_OK)
 		db_rows_close(rows);
 	db->stats.rows += (uint32_t)db_count(rows);
-	db->stats.us += clock_mono_us() - start_us;
+	db_answered(db, start_us);
 	return err;
 }
 
@@ -441,6 +441,6 @@ db_exec_bulk(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id
 	err = exec_bulk(db, f, &n, id, args, nargs, nrows);
 	if (affected != NULL)
 		*affected = n;
-	db->stats.us += clock_mono_us() - start_us;
+	db_answered(db, start_us);
 	return err;
 }

@@ -21,7 +21,7 @@ from work import make_feeds, make_task  # noqa: E402
 
 WORKERS = 3
 PROGRAM = os.path.join(BUILD or os.path.join(SOURCE, "build"), "cascade-fcgi")
-STUCK_S, DRAIN_S = 3, 2
+STUCK_S, DRAIN_S = 6, 4
 
 
 def workers(s, manager=None):
@@ -193,7 +193,7 @@ def test_stuck(s, t):
         began = time.monotonic()
         stuck = Later(lambda: s.admin().get("/nodes", headers={"X-Request-Id": "stuck.1"}))
         waiting(s)
-        t.eq(s.admin().get("/allocations").status, 200, "the others serve")
+        t.eq(s.admin().post("/dispatch-task?task_id=none").status, 404, "the others serve")
         answer = stuck.wait()
         took = time.monotonic() - began
     t.eq(answer.status, 502, "a request that takes for ever is given up", repr(answer))
@@ -221,7 +221,7 @@ def test_stop(s, t):
         last = Later(lambda: s.admin().get("/nodes"))
         waiting(s)
         s.kill("cascade-fcgi", signal.SIGTERM)
-        t.ok(wait_for(lambda: s.admin().get("/allocations").status == 502), "nobody new is let in")
+        t.ok(wait_for(lambda: s.http("GET", "/healthz").status == 502), "nobody new is let in")
         t.ok(s.is_alive("cascade-fcgi"), "what is in flight is waited for")
     t.eq(last.wait().status, 200, "and finished")
     t.ok(wait_for(lambda: not s.is_alive("cascade-fcgi"), 5), "then it ends")
@@ -357,20 +357,32 @@ def test_slow(s, t):
     t.eq({c.getresponse().status for c in connections}, {404}, "and are served when they are done")
     for connection in connections:
         connection.close()
-    make_feeds(s, 3000)
-    make_task(s, "large", None)
-    for number in range(5):
-        s.admin().post("/dispatch-task?task_id=large&force=1")
-    # Answers that nobody reads: nginx takes them off the worker.
-    readers = [s.connect() for _ in range(4 * WORKERS)]
+    # Answers that nobody reads, larger than what the system keeps for a connection: nginx takes them off the worker.
+    make_task(s, "large", make_feeds(s, 200))
+    s.admin().post("/dispatch-task?task_id=large")
+    s.sql("UPDATE we_cascade_task_allocations SET result_summary = REPEAT('x', 40000)")
+    readers = [s.connect() for _ in range(2 * WORKERS)]
     for connection in readers:
-        connection.sock = socket.create_connection((connection.host, connection.port))
-        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.request("GET", GUIDE + "/allocations?limit=200", headers={"Authorization": s.admin().authorization})
     t.eq({node.post("/heartbeat").status for _ in range(20)}, {200}, "nor do those that do not read")
-    t.eq({len(c.getresponse().read()) > 100000 for c in readers}, {True}, "who get it all in the end")
+    t.eq({len(c.getresponse().read()) > 200 * 40000 for c in readers}, {True}, "who get it all in the end")
     for connection in readers:
         connection.close()
+
+
+def test_long(s, t):
+    """a request that takes longer than request_timeout, but goes on"""
+    full(s)
+    since = log_end(s)
+    make_task(s, "long", make_feeds(s, 200, first=10000))
+    t.eq(s.admin().post("/dispatch-task?task_id=long")["data.allocations_created"], 200, "200 allocations")
+    s.sql("CREATE TRIGGER slow BEFORE DELETE ON cascade_open FOR EACH ROW DO SLEEP(%f)" % (STUCK_S * 1.3 / 200))
+    began = time.monotonic()
+    done = s.admin().post("/dispatch-task?task_id=long&force=1", timeout=120)
+    s.sql("DROP TRIGGER slow")
+    t.eq((done.status, done["data.cancelled"]), (200, 200), "are replaced one by one", repr(done))
+    t.ok(time.monotonic() - began > STUCK_S, "which takes its time")
+    t.ok("worker_stuck" not in log_of(s, since), "no worker was taken for stuck")
 
 
 def test_gone(s, t):
@@ -411,6 +423,6 @@ def test_recycled(s, t):
     t.ok(full(s), "as before")
 
 
-run(test_reload, test_bad_conf, test_killed, test_stuck, test_stop, test_inherited, test_announcements, test_slow, test_gone,
+run(test_reload, test_bad_conf, test_killed, test_stuck, test_stop, test_inherited, test_announcements, test_slow, test_long, test_gone,
     test_recycled, workers=WORKERS,
     env={"CASCADE_SERVER_REQUEST_TIMEOUT": "%ds" % STUCK_S, "CASCADE_SERVER_DRAIN_TIMEOUT": "%ds" % DRAIN_S})

@@ -8,9 +8,9 @@ packages_build=(autoconf autoconf-archive automake gcc libc6-dev make pkg-config
     libcmocka-dev libconfig-dev libcrypt-dev libcurl4-openssl-dev libfcgi-dev libjson-c-dev
     libmariadb-dev libssl-dev)
 # shellcheck disable=SC2034
-packages_run=(curl mariadb-client-core mariadb-server-core nginx openssl python3)
+packages_run=(curl mariadb-client-core mariadb-server-core nginx openssl python3 tzdata)
 # shellcheck disable=SC2034
-packages_check=(apache2-bin clang clang-format libapache2-mod-fcgid mandoc shellcheck)
+packages_check=(apache2-bin clang clang-format libapache2-mod-fcgid mandoc python3-croniter shellcheck)
 # shellcheck disable=SC2034
 packages_full=(cppcheck libclang-rt-14-dev valgrind)
 
