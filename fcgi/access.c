@@ -56,7 +56,7 @@ access_log(const struct exchange *x, const struct reply *r)
 	if (log_enabled(LOG_LVL_DEBUG))
 		log_str(&l, "path", x->req.path);
 	log_int(&l, "status", r->status);
-	log_ms(&l, "ms", clock_mono_us() - x->started_us);
+	log_ms(&l, "ms", clock_mono_us() - x->ctx.started_us);
 	log_ms(&l, "db_ms", db.us);
 	log_int(&l, "db_rt", db.round_trips);
 	log_int(&l, "db_rows", db.rows);

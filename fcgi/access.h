@@ -14,7 +14,6 @@ struct exchange {
 	struct ctx ctx;
 	const struct route *route; /* NULL: none found */
 	char allow[64];
-	int64_t started_us;
 };
 
 /* Logs X, answered by R: who, what, how long; never a credential, a body or a raw path (but at

@@ -7,6 +7,7 @@
 
 #include "base/parse.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define PAGE_LIMIT_MAX	   200
@@ -87,6 +88,20 @@ req_page(struct ctx *c, int64_t *limit, int64_t *offset)
 {
 	TRY(req_query_int(c, "limit", PAGE_LIMIT_DEFAULT, 1, PAGE_LIMIT_MAX, limit));
 	return req_query_int(c, "offset", 0, 0, INT64_MAX, offset);
+}
+
+enum cs_err
+req_objects(struct ctx *c, const struct jx *arr, const char *name)
+{
+	char field[64];
+
+	for (size_t i = 0; i < jx_len(arr); i++) {
+		if (jx_type(jx_at(arr, i)) == JX_OBJ)
+			continue;
+		snprintf(field, sizeof(field), "%s[%zu]", name, i);
+		return cs_bad(&c->fault, field, MSG_R_TYPE, "object");
+	}
+	return CS_OK;
 }
 
 void

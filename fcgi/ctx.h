@@ -71,6 +71,7 @@ struct res {
 	bool bare;	  /* data is the whole body (openapi.json), not an envelope's */
 	const char *type; /* its Content-Type; NULL: application/json */
 	bool no_store;	  /* Cache-Control: no-store */
+	int64_t pulled;	  /* what a node was given, for the sync log */
 };
 
 struct candidates; /* the worker's list of claimable work: claim.h */
@@ -85,6 +86,7 @@ struct ctx {
 	struct req *req;
 	struct res *res;
 	struct principal who;
+	int64_t started_us; /* monotonic */
 	struct fault fault;
 };
 
@@ -106,6 +108,8 @@ enum cs_err req_query_text(
     struct ctx *c, const char *name, size_t max, const char **out) cs_mustcheck;
 /* limit (1..200, 50) and offset (0..) as every listing takes them. */
 enum cs_err req_page(struct ctx *c, int64_t *limit, int64_t *offset) cs_mustcheck;
+/* Every element of ARR (NULL: none) must be an object: else CS_EINVALID (422) naming NAME[i]. */
+enum cs_err req_objects(struct ctx *c, const struct jx *arr, const char *name) cs_mustcheck;
 /* Writes "page": {limit, offset} and "total" (exact to DB_TOTAL_MAX, else "total_exact": false). */
 void res_page(struct ctx *c, int64_t total, int64_t limit, int64_t offset);
 #define DB_TOTAL_MAX 10000

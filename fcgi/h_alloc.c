@@ -1,68 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * GET /allocations, /allocations/{id} and /pending-allocations: what there is and how it stands.
- * Reads only; rows are rendered by the columns of their view.
+ * Reads only.
  */
 #include "fcgi/handlers.h"
 
 #include "core/alloc.h"
-#include "db/db_view.h"
+#include "fcgi/view.h"
 
 #define ID_CHARS_MAX 255
-
-/* TEXT is what somebody stored, WeRSS for instance: what is no JSON array is shown as an empty one,
- * or one bad row would spoil the whole answer. */
-static void
-write_array(struct ctx *c, const char *key, const char *text, size_t len)
-{
-	struct fault ignored = { 0 };
-	auto_jx *doc = NULL;
-	const char *json = NULL;
-
-	if (text != NULL && jx_parse(text, len, &doc, &ignored) == CS_OK &&
-	    jx_type(jx_root(doc)) == JX_ARR)
-		json = jx_text(jx_root(doc), c->arena);
-	jw_kraw(&c->res->w, key, json != NULL ? json : "[]");
-}
-
-static void
-write_cell(struct ctx *c, const struct view_col *col, const struct db_rows *rows, unsigned i)
-{
-	struct jw *w = &c->res->w;
-
-	if (col->kind == VIEW_ARRAY)
-		write_array(c, col->key, db_s(rows, i), db_len(rows, i));
-	else if (db_is_null(rows, i))
-		jw_knull(w, col->key);
-	else if (col->kind == VIEW_INT)
-		jw_kint(w, col->key, db_i(rows, i));
-	else if (col->kind == VIEW_BOOL)
-		jw_kbool(w, col->key, db_i(rows, i) != 0);
-	else
-		jw_kstr(w, col->key, db_s(rows, i));
-}
-
-static void
-write_cells(struct ctx *c, const struct view *view, const struct db_rows *rows)
-{
-	for (unsigned i = 0; i < view->ncols; i++)
-		write_cell(c, &view->cols[i], rows, i);
-}
-
-static void
-write_list(struct ctx *c, const char *key, const struct view *view, struct db_rows *rows)
-{
-	struct jw *w = &c->res->w;
-
-	jw_key(w, key);
-	jw_arr(w);
-	while (db_next(rows)) {
-		jw_obj(w);
-		write_cells(c, view, rows);
-		jw_obj_end(w);
-	}
-	jw_arr_end(w);
-}
 
 /* The filters of the query; an unknown status is the client's mistake, not an empty list. */
 static enum cs_err
@@ -89,10 +35,7 @@ h_allocation_list(struct ctx *c)
 	TRY(req_page(c, &limit, &offset));
 	TRY(db_view_allocations_total(c->db, &filter, DB_TOTAL_MAX + 1, &total, &c->fault));
 	TRY(db_view_allocations(c->db, &filter, limit, offset, &rows, &c->fault));
-	jw_obj(&c->res->w);
-	write_list(c, "list", &view_allocation, &rows);
-	res_page(c, total, limit, offset);
-	jw_obj_end(&c->res->w);
+	res_listing(c, &view_allocation, &rows, total, limit, offset);
 	return res_ok(c, MSG_SUCCESS);
 }
 
@@ -106,8 +49,9 @@ h_allocation_get(struct ctx *c)
 	TRY(db_view_allocation(c->db, id, &rows, &c->fault));
 	TRY(db_view_attempts(c->db, id, &attempts, &c->fault));
 	jw_obj(&c->res->w);
-	write_cells(c, &view_allocation, &rows);
-	write_list(c, "attempts", &view_attempt, &attempts);
+	res_cells(c, &view_allocation, &rows);
+	jw_key(&c->res->w, "attempts");
+	res_rows(c, &view_attempt, &attempts);
 	jw_obj_end(&c->res->w);
 	return res_ok(c, MSG_SUCCESS);
 }

@@ -9,6 +9,7 @@
 
 #include "db/db_alloc.h"
 #include "db/db_auth.h"
+#include "db/db_sync.h"
 
 #include <string.h>
 
@@ -325,16 +326,10 @@ h_report_completion(struct ctx *c)
 		{ "attempt", JX_INT, 0, offsetof(struct in, attempt), 1, 65535 },
 	};
 	struct report r = { 0 };
-	struct db_log log = { .operation = "task_completion" };
-	char field[48];
+	struct db_log log = { .operation = sync_op_name(SYNC_COMPLETION) };
 
 	TRY(jx_read(c->req->json, fields, ARRAY_LEN(fields), &in, NULL, "", &c->fault));
-	for (size_t i = 0; i < jx_len(in.results); i++) {
-		if (jx_type(jx_at(in.results, i)) == JX_OBJ)
-			continue;
-		snprintf(field, sizeof(field), "results[%zu]", i);
-		return cs_bad(&c->fault, field, MSG_R_TYPE, "object");
-	}
+	TRY(req_objects(c, in.results, "results"));
 	r.allocation_id = in.id;
 	r.task_id = in.task;
 	r.attempt = in.attempt;

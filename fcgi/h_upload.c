@@ -233,6 +233,7 @@ store(struct ctx *c, struct upload *up, struct db_alloc *al)
 		.received = (int64_t)jx_len(up->articles),
 		.node_id = c->who.node_id,
 		.node = c->who.node,
+		.started_us = c->started_us,
 	};
 
 	/* the articles of an attempt that is over are kept, but renew no lease */

@@ -32,5 +32,18 @@ enum cs_err h_allocation_get(struct ctx *c);
 enum cs_err h_allocation_cancel(struct ctx *c);
 enum cs_err h_pending_allocations(struct ctx *c);
 enum cs_err h_dispatch_task(struct ctx *c);
+/* h_feed.c */
+enum cs_err h_feed_list(struct ctx *c);
+enum cs_err h_task_list(struct ctx *c);
+enum cs_err h_feed_status(struct ctx *c);
+/* h_sync.c */
+enum cs_err h_sync_list(struct ctx *c);
+enum cs_err h_report_result(struct ctx *c);
+/* h_scheduler.c */
+enum cs_err h_scheduler_start(struct ctx *c);
+enum cs_err h_scheduler_stop(struct ctx *c);
+enum cs_err h_scheduler_reload(struct ctx *c);
+/* h_connect.c */
+enum cs_err h_node_test(struct ctx *c);
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef CS_FCGI_ROUTER_H
 #define CS_FCGI_ROUTER_H
 
+#include "db/db_sync.h"
 #include "fcgi/ctx.h"
 
 enum route_auth {
@@ -28,6 +29,7 @@ enum route_flags {
 	R_TOP = 1,     /* not below a mount but at the top: /healthz */
 	R_WAIT_DB = 2, /* a node's write: waits for a database that is away (database.wait) */
 	R_TOUCHES = 4, /* the handler writes the node's sign of life itself */
+	R_LOGS = 8,    /* what succeeds logs itself, in the transaction that does it (sync.h) */
 };
 
 struct route {
@@ -37,6 +39,7 @@ struct route {
 	enum route_body body;
 	unsigned flags;
 	enum cs_err (*handler)(struct ctx *c);
+	enum sync_op op; /* what a node's call is in the sync log */
 };
 
 extern const struct route routes[];

@@ -19,6 +19,7 @@
 #include "fcgi/request.h"
 #include "fcgi/response.h"
 #include "fcgi/router.h"
+#include "fcgi/sync.h"
 #include "proc/super.h"
 
 #include <errno.h>
@@ -267,7 +268,7 @@ finish(const struct worker *w, FCGX_Request *fr)
 static void
 serve(struct worker *w, FCGX_Request *fr)
 {
-	struct exchange x = { .started_us = clock_mono_us() };
+	struct exchange x = { 0 };
 	struct reply *r = &w->reply;
 	struct db_stats db;
 
@@ -279,6 +280,7 @@ serve(struct worker *w, FCGX_Request *fr)
 		.metrics = w->wc->metrics,
 		.req = &x.req,
 		.res = &w->res,
+		.started_us = clock_mono_us(),
 	};
 	request_env(fr->envp, x.env);
 	x.method = arena_strdup(w->arena, x.env[ENV_METHOD] != NULL ? x.env[ENV_METHOD] : "");
@@ -289,15 +291,18 @@ serve(struct worker *w, FCGX_Request *fr)
 	r->allow = x.allow;
 	r->head = strcmp(x.method, "HEAD") == 0;
 	r->err = prepare(w, &x, fr->in);
-	if (r->err == CS_OK)
+	if (r->err == CS_OK) {
 		r->err = run(&x.ctx, x.route);
+		sync_note(&x.ctx, x.route, r->err);
+	}
 	request_drain(fr->in);
 	response_build(r, &x.ctx);
 	if (!response_send(r, fr->out))
 		log_info("client_gone", "answer to %s not sent", x.req.id);
 	finish(w, fr);
 	db = db_stats(w->db);
-	metrics_request(w->wc->metrics, x.route, r->status, clock_mono_us() - x.started_us, &db);
+	metrics_request(
+	    w->wc->metrics, x.route, r->status, clock_mono_us() - x.ctx.started_us, &db);
 	access_log(&x, r);
 	forget(w, &x);
 }

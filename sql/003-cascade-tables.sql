@@ -154,3 +154,32 @@ CREATE TABLE IF NOT EXISTS cascade_leader (
     lease_until DATETIME(3) NOT NULL,
     PRIMARY KEY (name)
 ) ENGINE = InnoDB;
+
+-- The allocation that last ended for a feed, or in which it goes again after a failure; what became of
+-- it is read where it is shown. Cancelled ones do not count.
+CREATE TABLE IF NOT EXISTS cascade_feed (
+    feed_id VARCHAR(255) NOT NULL COMMENT 'we_feeds.id',
+    allocation_id VARCHAR(255) NOT NULL COMMENT 'we_cascade_task_allocations.id',
+    PRIMARY KEY (feed_id)
+) ENGINE = InnoDB DEFAULT CHARACTER SET {{charset}} COLLATE {{collation}};
+
+-- What WeRSS did before us, as far as it is recent. Running this again changes nothing.
+INSERT INTO cascade_feed (feed_id, allocation_id)
+SELECT r.feed, r.id
+  FROM (SELECT j.feed, a.id, ROW_NUMBER() OVER (PARTITION BY j.feed ORDER BY a.created_at DESC, a.id DESC) AS place
+          FROM we_cascade_task_allocations a
+          JOIN JSON_TABLE(IF(JSON_VALID(a.feed_ids), a.feed_ids, '[]'),
+                          '$[*]' COLUMNS (feed VARCHAR(255) {{text}} PATH '$')) j
+         WHERE a.created_at > NOW() - INTERVAL 30 DAY AND a.status IN ('completed', 'failed', 'timeout')
+           AND j.feed IS NOT NULL) r
+ WHERE r.place = 1
+    ON DUPLICATE KEY UPDATE allocation_id = cascade_feed.allocation_id;
+
+-- Switches that outlive every process. A row is made when one is set.
+CREATE TABLE IF NOT EXISTS cascade_setting (
+    name VARCHAR(64) CHARACTER SET ascii NOT NULL
+        COMMENT 'scheduler_enabled: 0 or 1; scheduler_reloads: grows with each request to reload',
+    value BIGINT NOT NULL,
+    changed_at DATETIME(3) NOT NULL,
+    PRIMARY KEY (name)
+) ENGINE = InnoDB;

@@ -8,6 +8,52 @@
 
 DELIMITER $$
 
+-- Hands p_seq to node p_node if it is ready and the node's own or nobody's, and the node has room for it.
+-- The sync log's row p_log_id says what of it there is to hand out: nothing where its task, or every
+-- feed of it, was deleted.
+-- Returns one row: taken (1 or 0).
+CREATE OR REPLACE PROCEDURE cascade_claim(
+    IN p_lease_s INT, IN p_node INT UNSIGNED, IN p_seq BIGINT, IN p_log_id VARCHAR(255) {{text}})
+    MODIFIES SQL DATA
+    SQL SECURITY INVOKER
+BEGIN
+    DECLARE v_taken BOOL DEFAULT 0;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        ROLLBACK;
+        RESIGNAL;
+    END;
+
+    START TRANSACTION;
+    UPDATE cascade_node n STRAIGHT_JOIN cascade_open o
+      LEFT JOIN we_cascade_task_allocations a ON a.id = o.id
+       SET n.open_count = n.open_count + IF(o.node = 0, 1, 0), n.last_seen_at = NOW(3),
+           n.last_claim_at = NOW(3), n.may_reserve = 1,
+           o.state = 1, o.node = n.seq, o.ver = o.ver + 1, o.attempt = o.attempt + 1,
+           o.claimed_at = NOW(3), o.started_at = NULL, o.lease_until = NOW(3) + INTERVAL p_lease_s SECOND,
+           a.status = 'claimed', a.node_id = n.node_id, a.claimed_at = NOW(), a.started_at = NULL,
+           a.updated_at = NOW()
+     WHERE n.seq = p_node AND n.active AND NOT n.draining AND o.seq = p_seq AND o.state = 0
+       AND o.ready_at <= NOW(3)
+       AND (o.node = n.seq OR (o.node = 0 AND n.open_count < n.max_capacity));
+    SET v_taken = ROW_COUNT() > 0;
+    IF v_taken THEN
+        INSERT INTO we_cascade_sync_logs
+            (id, node_id, operation, direction, status, data_count, extra_data, started_at, completed_at)
+        SELECT p_log_id, n.node_id, 'claim_task', 'pull', 1, COUNT(*),
+               JSON_OBJECT('allocation_id', o.id, 'task_id', t.task_id, 'attempt', o.attempt), NOW(), NOW()
+          FROM cascade_open o
+          JOIN cascade_node n ON n.seq = o.node
+          JOIN cascade_task t ON t.seq = o.task
+          JOIN we_message_tasks m ON m.id = t.task_id
+          JOIN cascade_open_feed f ON f.open_seq = o.seq
+          JOIN we_feeds w ON w.id = f.feed_id
+         WHERE o.seq = p_seq GROUP BY o.seq;
+    END IF;
+    COMMIT;
+    SELECT v_taken AS taken;
+END $$
+
 -- Ends an open allocation's attempt or its life.
 --   p_status   pending: back into the pool after p_delay_ms; else terminal
 --   p_outcome  of the attempt that this ends; NULL: none ends
@@ -94,6 +140,11 @@ BEGIN
                    error_message = p_error, updated_at = NOW()
              WHERE id = v_id;
         ELSE
+            IF p_status <> 'cancelled' THEN
+                INSERT INTO cascade_feed (feed_id, allocation_id)
+                SELECT feed_id, v_id FROM cascade_open_feed WHERE open_seq = p_seq ORDER BY feed_id
+                    ON DUPLICATE KEY UPDATE allocation_id = v_id;
+            END IF;
             DELETE FROM cascade_open_feed WHERE open_seq = p_seq;
             UPDATE we_cascade_task_allocations
                SET status = p_status,
@@ -141,6 +192,10 @@ BEGIN
     SELECT p_id, task_id, task_name, cron_exp, NULL, p_feeds, p_status, p_error, NOW(),
            IF(p_status = 'pending', NULL, NOW()), schedule_run_id, 0, 0, NOW(), NOW(), 1
       FROM we_cascade_task_allocations WHERE id = p_from;
+    INSERT INTO cascade_feed (feed_id, allocation_id)
+    SELECT j.feed, p_id FROM JSON_TABLE(p_feeds, '$[*]' COLUMNS (feed VARCHAR(255) {{text}} PATH '$')) j
+     ORDER BY j.feed
+        ON DUPLICATE KEY UPDATE allocation_id = p_id;
 END $$
 
 -- A former holder completes an allocation that has meanwhile failed or timed out.

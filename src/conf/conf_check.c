@@ -4,6 +4,7 @@
  * secret files, and whether the token secret is one that may be used. One row a key.
  */
 #include "conf/conf_key.h"
+#include "base/cidr.h"
 #include "base/log.h"
 #include "base/parse.h"
 
@@ -94,6 +95,33 @@ check_listen(struct conf_load *l, enum conf_id id, const char *arg cs_unused)
 	if (strlen(path) >= sizeof(sun.sun_path))
 		return conf_refuse(
 		    l, id, "the socket's path is longer than %zu bytes", sizeof(sun.sun_path) - 1);
+	return CS_OK;
+}
+
+/* Letters, digits, '-', '_', '.' and '*', and not what was meant to be an address. */
+static bool
+is_host_pattern(const char *s)
+{
+	static const char address[] = "0123456789.";
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_*";
+	size_t n = 0;
+
+	while (s[n] != '\0' && (strchr(address, s[n]) != NULL || strchr(chars, s[n]) != NULL))
+		n++;
+	return s[n] == '\0' && strspn(s, address) < n;
+}
+
+static enum cs_err
+check_outbound(struct conf_load *l, enum conf_id id, const char *arg cs_unused)
+{
+	const struct conf_list *list = conf_member(l->conf, id);
+	struct cidr block;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (!cidr_parse(list->v[i], &block) && !is_host_pattern(list->v[i]))
+			return conf_refuse(l, id,
+			    "%s: should be an address, ADDRESS/BITS or a host pattern", list->v[i]);
+	}
 	return CS_OK;
 }
 
@@ -211,6 +239,7 @@ static const struct {
 	{ CONF_ID_listen_mode, check_mode, NULL },
 	{ CONF_ID_mounts, check_mounts, NULL },
 	{ CONF_ID_schedule, check_choice, "own werss" },
+	{ CONF_ID_outbound_allow, check_outbound, NULL },
 	{ CONF_ID_log_target, check_log_target, NULL },
 	{ CONF_ID_log_level, check_choice, "error warn info debug" },
 };

@@ -8,7 +8,7 @@
 #include "db/db_article.h"
 
 #include "base/clock.h"
-#include "core/ident.h"
+#include "db/db_sync.h"
 
 #include <string.h>
 
@@ -125,16 +125,21 @@ static enum cs_err
 write_log(struct db *db, const struct db_alloc *al, const struct db_upload *up,
     const struct db_upload_result *res, struct arena *a, struct fault *f)
 {
-	char id[UUID_LEN + 1];
-	const char *extra = arena_printf(a,
+	struct db_sync row = {
+		.op = SYNC_UPLOAD,
+		.node_id = up->node_id,
+		.count = up->received,
+		.error = up->warnings,
+		.took_us = clock_mono_us() - up->started_us,
+	};
+
+	row.extra = arena_printf(a,
 	    "{\"allocation_id\":\"%s\",\"received\":%lld,\"new_count\":%lld,\"left_alone\":%lld}",
 	    al->id, (long long)up->received, (long long)res->new_count, (long long)res->foreign);
 
-	if (extra == NULL || !ident_uuid7(id, clock_wall_ms()))
+	if (row.extra == NULL)
 		return cs_detail(f, CS_ENOMEM, "sync log");
-	return DB_EXEC(db, f, NULL, STMT_SYNC_LOG, A_S(id), A_S(up->node_id),
-	    A_S("upload_articles"), A_S("push"), A_I(1), A_I(up->received), A_S(up->warnings),
-	    A_S(extra));
+	return db_sync_log(db, &row, f);
 }
 
 enum cs_err

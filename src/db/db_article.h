@@ -33,6 +33,7 @@ struct db_upload {
 	const char *warnings; /* for the sync log; NULL: none */
 	const char *node_id;
 	int64_t node;
+	int64_t started_us; /* of the request (monotonic), for the sync log */
 };
 
 struct db_upload_result {

@@ -6,6 +6,9 @@
  */
 #include "db/db_alloc.h"
 
+#include "base/clock.h"
+#include "core/ident.h"
+
 enum cs_err
 db_alloc_pool(struct db *db, const struct conf *conf, unsigned modulus, unsigned residue,
     size_t offset, struct arena *a, struct db_candidate *out, size_t max, size_t *n,
@@ -87,10 +90,14 @@ enum cs_err
 db_alloc_claim(struct db *db, const struct conf *conf, int64_t node, int64_t seq,
     enum db_claim *out, struct fault *f)
 {
-	uint64_t n = 0;
+	char log_id[UUID_LEN + 1];
+	auto_rows r = { 0 };
 
-	TRY(DB_EXEC(db, f, &n, STMT_ALLOC_CLAIM, A_I(conf->claim_ack_s), A_I(node), A_I(seq)));
-	*out = n > 0 ? CLAIM_TAKEN : CLAIM_MISSED;
+	if (!ident_uuid7(log_id, clock_wall_ms()))
+		return cs_detail(f, CS_EINTERNAL, "no random numbers");
+	TRY(DB_QUERY(
+	    db, f, &r, STMT_ALLOC_CLAIM, A_I(conf->claim_ack_s), A_I(node), A_I(seq), A_S(log_id)));
+	*out = db_next(&r) && db_i(&r, 0) != 0 ? CLAIM_TAKEN : CLAIM_MISSED;
 	return CS_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Listings and counts: reads only. Filters choose one of eight statements; the columns of each
- * listing stand here beside nothing else, in the order of stmt_view.def.
+ * Listings and counts: reads only. Filters choose one of a listing's statements; the columns of
+ * each listing stand here beside nothing else, in the order of stmt_view.def.
  */
 #include "db/db_view.h"
 
@@ -54,10 +54,71 @@ static const struct view_col beat_cols[] = {
 };
 const struct view view_beat = { beat_cols, ARRAY_LEN(beat_cols) };
 
-/* By filter: 1 task, 2 node, 4 status. */
-static const struct {
+static const struct view_col feed_cols[] = {
+	{ "id", VIEW_TEXT },
+	{ "faker_id", VIEW_TEXT },
+	{ "mp_name", VIEW_TEXT },
+	{ "mp_cover", VIEW_TEXT },
+	{ "mp_intro", VIEW_TEXT },
+	{ "status", VIEW_INT },
+	{ "created_at", VIEW_TEXT },
+	{ "updated_at", VIEW_TEXT },
+};
+const struct view view_pulled_feed = { feed_cols, ARRAY_LEN(feed_cols) };
+
+static const struct view_col task_cols[] = {
+	{ "id", VIEW_TEXT },
+	{ "name", VIEW_TEXT },
+	{ "message_type", VIEW_INT },
+	{ "message_template", VIEW_TEXT },
+	{ "web_hook_url", VIEW_TEXT },
+	{ "mps_id", VIEW_TEXT },
+	{ "cron_exp", VIEW_TEXT },
+	{ "status", VIEW_INT },
+	{ "headers", VIEW_TEXT },
+	{ "cookies", VIEW_TEXT },
+	{ "created_at", VIEW_TEXT },
+	{ "updated_at", VIEW_TEXT },
+};
+const struct view view_pulled_task = { task_cols, ARRAY_LEN(task_cols) };
+
+static const struct view_col sync_cols[] = {
+	{ "id", VIEW_TEXT },
+	{ "node_id", VIEW_TEXT },
+	{ "operation", VIEW_TEXT },
+	{ "direction", VIEW_TEXT },
+	{ "status", VIEW_INT },
+	{ "data_count", VIEW_INT },
+	{ "error_message", VIEW_TEXT },
+	{ "extra_data", VIEW_OBJECT },
+	{ "started_at", VIEW_TEXT },
+	{ "completed_at", VIEW_TEXT },
+};
+const struct view view_sync = { sync_cols, ARRAY_LEN(sync_cols) };
+
+static const struct view_col feed_status_cols[] = {
+	{ "id", VIEW_TEXT },
+	{ "mp_name", VIEW_TEXT },
+	{ "mp_cover", VIEW_TEXT },
+	{ "status", VIEW_INT },
+	{ "article_count", VIEW_INT },
+	{ "latest_article_time", VIEW_TEXT },
+	{ "update_status", VIEW_TEXT },
+	{ "update_time", VIEW_INT },
+	{ "sync_time", VIEW_INT },
+	{ "last_task", VIEW_OBJECT },
+	{ "created_at", VIEW_TEXT },
+	{ "updated_at", VIEW_TEXT },
+};
+const struct view view_feed_status = { feed_status_cols, ARRAY_LEN(feed_status_cols) };
+
+/* The statements of one combination of filters. */
+struct filtered {
 	enum stmt_id page, total;
-} filtered[8] = {
+};
+
+/* By filter: 1 task, 2 node, 4 status. */
+static const struct filtered allocations[8] = {
 	{ STMT_VIEW_ALLOCS_ALL, STMT_VIEW_TOTAL_ALL },
 	{ STMT_VIEW_ALLOCS_T, STMT_VIEW_TOTAL_T },
 	{ STMT_VIEW_ALLOCS_N, STMT_VIEW_TOTAL_N },
@@ -68,51 +129,138 @@ static const struct {
 	{ STMT_VIEW_ALLOCS_TNS, STMT_VIEW_TOTAL_TNS },
 };
 
-#define FILTER_ARGS_MAX 5 /* three filters, limit, offset */
+/* By filter: 1 node, 2 operation. */
+static const struct filtered syncs[4] = {
+	{ STMT_VIEW_SYNC_ALL, STMT_VIEW_SYNC_TOTAL_ALL },
+	{ STMT_VIEW_SYNC_N, STMT_VIEW_SYNC_TOTAL_N },
+	{ STMT_VIEW_SYNC_O, STMT_VIEW_SYNC_TOTAL_O },
+	{ STMT_VIEW_SYNC_NO, STMT_VIEW_SYNC_TOTAL_NO },
+};
 
-/* Puts the filters' arguments into ARGS, their number into *N; returns the index of filtered[]. */
-static size_t
-filter_args(const struct view_filter *filter, struct db_arg *args, size_t *n)
+#define FILTERS_MAX 3
+
+/* What a listing is asked for: the filters that are set, and by them the statements. */
+struct choice {
+	const struct filtered *stmt;
+	struct db_arg args[FILTERS_MAX + 2]; /* room for limit and offset */
+	size_t n;
+};
+
+static struct choice
+choose(const struct filtered *table, const char *const *values, size_t nvalues)
 {
-	const char *values[] = { filter->task_id, filter->node_id, filter->status };
-	size_t index = 0;
+	struct choice c = { .stmt = table };
 
-	*n = 0;
-	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+	for (size_t i = 0; i < nvalues; i++) {
 		if (values[i] == NULL)
 			continue;
-		index |= (size_t)1 << i;
-		args[(*n)++] = A_S(values[i]);
+		c.stmt += (size_t)1 << i;
+		c.args[c.n++] = A_S(values[i]);
 	}
-	return index;
+	return c;
+}
+
+static struct choice
+choose_allocations(const struct view_filter *filter)
+{
+	const char *const values[] = { filter->task_id, filter->node_id, filter->status };
+
+	return choose(allocations, values, ARRAY_LEN(values));
+}
+
+static struct choice
+choose_sync(const struct view_sync_filter *filter)
+{
+	const char *const values[] = { filter->node_id, filter->operation };
+
+	return choose(syncs, values, ARRAY_LEN(values));
+}
+
+static enum cs_err
+read_page(struct db *db, struct choice c, int64_t limit, int64_t offset, struct db_rows *rows,
+    struct fault *f)
+{
+	c.args[c.n++] = A_I(limit);
+	c.args[c.n++] = A_I(offset);
+	return db_query(db, f, rows, c.stmt->page, c.args, c.n);
+}
+
+static enum cs_err
+read_total(struct db *db, struct choice c, int64_t max, int64_t *total, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	c.args[c.n++] = A_I(max);
+	TRY(db_query(db, f, &r, c.stmt->total, c.args, c.n));
+	*total = db_next(&r) ? db_i(&r, 0) : 0;
+	return CS_OK;
 }
 
 enum cs_err
 db_view_allocations(struct db *db, const struct view_filter *filter, int64_t limit, int64_t offset,
     struct db_rows *rows, struct fault *f)
 {
-	struct db_arg args[FILTER_ARGS_MAX];
-	size_t n;
-	size_t index = filter_args(filter, args, &n);
-
-	args[n++] = A_I(limit);
-	args[n++] = A_I(offset);
-	return db_query(db, f, rows, filtered[index].page, args, n);
+	return read_page(db, choose_allocations(filter), limit, offset, rows, f);
 }
 
 enum cs_err
 db_view_allocations_total(
     struct db *db, const struct view_filter *filter, int64_t max, int64_t *total, struct fault *f)
 {
-	struct db_arg args[FILTER_ARGS_MAX];
-	size_t n;
-	size_t index = filter_args(filter, args, &n);
-	auto_rows r = { 0 };
+	return read_total(db, choose_allocations(filter), max, total, f);
+}
 
-	args[n++] = A_I(max);
-	TRY(db_query(db, f, &r, filtered[index].total, args, n));
-	*total = db_next(&r) ? db_i(&r, 0) : 0;
-	return CS_OK;
+enum cs_err
+db_view_sync(struct db *db, const struct view_sync_filter *filter, int64_t limit, int64_t offset,
+    struct db_rows *rows, struct fault *f)
+{
+	return read_page(db, choose_sync(filter), limit, offset, rows, f);
+}
+
+enum cs_err
+db_view_sync_total(struct db *db, const struct view_sync_filter *filter, int64_t max,
+    int64_t *total, struct fault *f)
+{
+	return read_total(db, choose_sync(filter), max, total, f);
+}
+
+enum cs_err
+db_view_feeds(struct db *db, struct db_rows *rows, struct fault *f)
+{
+	return DB_QUERY(db, f, rows, STMT_VIEW_FEEDS);
+}
+
+enum cs_err
+db_view_tasks(struct db *db, struct db_rows *rows, struct fault *f)
+{
+	return DB_QUERY(db, f, rows, STMT_VIEW_TASKS);
+}
+
+enum cs_err
+db_view_feed_status(struct db *db, const char *feed_id, int64_t limit, int64_t offset,
+    struct db_rows *rows, struct fault *f)
+{
+	int64_t reach;
+
+	if (feed_id != NULL)
+		return DB_QUERY(
+		    db, f, rows, STMT_VIEW_STATUS_F, A_S(feed_id), A_I(limit), A_I(offset));
+	if (__builtin_add_overflow(limit, offset, &reach))
+		reach = INT64_MAX;
+	return DB_QUERY(db, f, rows, STMT_VIEW_STATUS_ALL, A_I(reach), A_I(reach), A_I(reach),
+	    A_I(limit), A_I(offset));
+}
+
+enum cs_err
+db_view_feed_status_total(
+    struct db *db, const char *feed_id, int64_t max, int64_t *total, struct fault *f)
+{
+	static const struct filtered stmts[2] = {
+		{ STMT_VIEW_STATUS_ALL, STMT_VIEW_STATUS_TOTAL_ALL },
+		{ STMT_VIEW_STATUS_F, STMT_VIEW_STATUS_TOTAL_F },
+	};
+
+	return read_total(db, choose(stmts, &feed_id, 1), max, total, f);
 }
 
 enum cs_err

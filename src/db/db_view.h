@@ -14,7 +14,8 @@ enum view_kind {
 	VIEW_TEXT, /* text or time */
 	VIEW_INT,
 	VIEW_BOOL,
-	VIEW_ARRAY, /* text that should hold a JSON array, but nobody vouches for it */
+	VIEW_ARRAY,  /* text that should hold a JSON array, but nobody vouches for it */
+	VIEW_OBJECT, /* the same of an object */
 };
 struct view_col {
 	const char *key; /* of the JSON object, and of cascadectl's columns */
@@ -26,6 +27,7 @@ struct view {
 };
 
 extern const struct view view_allocation, view_attempt, view_beat;
+extern const struct view view_pulled_feed, view_pulled_task, view_sync, view_feed_status;
 
 /* Every stored status: what the filter takes. */
 #define VIEW_STATUSES "pending|claimed|executing|completed|failed|timeout|cancelled"
@@ -47,6 +49,27 @@ enum cs_err db_view_allocation(
 /* Rows of view_attempt: every hand-out of allocation ID, the current one included. */
 enum cs_err db_view_attempts(
     struct db *db, const char *id, struct db_rows *rows, struct fault *f) cs_mustcheck;
+
+/* Every row of view_pulled_feed or view_pulled_task that is enabled. */
+enum cs_err db_view_feeds(struct db *db, struct db_rows *rows, struct fault *f) cs_mustcheck;
+enum cs_err db_view_tasks(struct db *db, struct db_rows *rows, struct fault *f) cs_mustcheck;
+
+/* NULL members do not filter. */
+struct view_sync_filter {
+	const char *node_id, *operation;
+};
+/* A page of view_sync, newest first; and how many there are, counted up to MAX. */
+enum cs_err db_view_sync(struct db *db, const struct view_sync_filter *filter, int64_t limit,
+    int64_t offset, struct db_rows *rows, struct fault *f) cs_mustcheck;
+enum cs_err db_view_sync_total(struct db *db, const struct view_sync_filter *filter, int64_t max,
+    int64_t *total, struct fault *f) cs_mustcheck;
+
+/* A page of view_feed_status, those most in need of an update first (FEED_ID: that one only); and
+ * how many there are, counted up to MAX. */
+enum cs_err db_view_feed_status(struct db *db, const char *feed_id, int64_t limit, int64_t offset,
+    struct db_rows *rows, struct fault *f) cs_mustcheck;
+enum cs_err db_view_feed_status_total(
+    struct db *db, const char *feed_id, int64_t max, int64_t *total, struct fault *f) cs_mustcheck;
 
 struct view_counts {
 	int64_t pending;	 /* assigned included */

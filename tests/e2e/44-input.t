@@ -21,6 +21,8 @@ HAN = re.compile("[\u4e00-\u9fff]")
 BEATS = ("cascade_beat", "cascade_leader")
 NODE = ("SELECT seq, node_id, active, draining, may_reserve, open_count, max_capacity, sync_config_hash FROM cascade_node"
         " ORDER BY seq")
+# What is refused of a node's pulls and pushes is noted as failed; nothing else may get there.
+LOG = "SELECT id, node_id, operation, data_count FROM we_cascade_sync_logs WHERE status <> 2 ORDER BY id"
 
 MALFORMED = ["{", "}", '{"a":1,}', "{'a':1}", '{"a":1} x', '{"a":01}', '{"a":NaN}', '{"a":+1}', '{"a":.5}', "nul", "[1,2",
              '{"a" 1}', '{"a":1 "b":2}', '{"a":"\x01"}', '{"a":"\\x"}', '{"a":"\\u12"}', "{a:1}", '{"a":1}{}', "\ufeff{}",
@@ -33,9 +35,11 @@ DEEP = ['{"a":' + "[" * 32 + "]" * 32 + "}", '{"a":' * 33 + "1" + "}" * 33, "[" 
 
 def contents(s):
     """By which any change of a row shows."""
-    tables = {list(r.values())[0] for r in s.sql("SHOW TABLES")}.difference(BEATS, ["cascade_node"])
+    tables = {list(r.values())[0] for r in s.sql("SHOW TABLES")}.difference(
+        BEATS, ["cascade_node", "we_cascade_sync_logs"])
     sums = s.sql("CHECKSUM TABLE " + ", ".join(tables))
-    return dict({r["Table"].split(".")[1]: r["Checksum"] for r in sums}, cascade_node=s.sql(NODE))
+    return dict({r["Table"].split(".")[1]: r["Checksum"] for r in sums}, cascade_node=s.sql(NODE),
+                we_cascade_sync_logs=s.sql(LOG))
 
 
 def nothing_stored(s, t, before, name):

@@ -68,6 +68,10 @@ test_rows_are_well_formed(void **state)
 		/* a node's own columns make no sense for others */
 		if (r->flags & (R_WAIT_DB | R_TOUCHES))
 			assert_true(r->auth == AUTH_NODE || r->auth == AUTH_ANY);
+		if (r->op != SYNC_NONE)
+			assert_true(r->auth == AUTH_NODE || r->auth == AUTH_ANY);
+		if (r->flags & R_LOGS)
+			assert_int_not_equal(r->op, SYNC_NONE);
 		if (r->method == M_GET)
 			assert_int_equal(r->body, BODY_NONE);
 		if (r->flags & R_TOP)

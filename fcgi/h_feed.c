@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Feeds and message tasks as children pull them (GET /feeds, GET /message-tasks: whatever is
+ * enabled, in one answer), and GET /feed-status: how up to date each feed is.
+ */
+#include "fcgi/handlers.h"
+
+#include "fcgi/view.h"
+
+#define ID_CHARS_MAX 255
+
+static enum cs_err
+answer_all(struct ctx *c, const struct view *view, struct db_rows *rows)
+{
+	c->res->pulled = (int64_t)db_count(rows);
+	res_rows(c, view, rows);
+	return res_ok(c, MSG_SUCCESS);
+}
+
+enum cs_err
+h_feed_list(struct ctx *c)
+{
+	auto_rows rows = { 0 };
+
+	TRY(db_view_feeds(c->db, &rows, &c->fault));
+	return answer_all(c, &view_pulled_feed, &rows);
+}
+
+enum cs_err
+h_task_list(struct ctx *c)
+{
+	auto_rows rows = { 0 };
+
+	TRY(db_view_tasks(c->db, &rows, &c->fault));
+	return answer_all(c, &view_pulled_task, &rows);
+}
+
+enum cs_err
+h_feed_status(struct ctx *c)
+{
+	int64_t limit, offset, total;
+	auto_rows rows = { 0 };
+	const char *feed_id;
+
+	TRY(req_query_text(c, "feed_id", ID_CHARS_MAX, &feed_id));
+	TRY(req_page(c, &limit, &offset));
+	TRY(db_view_feed_status_total(c->db, feed_id, DB_TOTAL_MAX + 1, &total, &c->fault));
+	TRY(db_view_feed_status(c->db, feed_id, limit, offset, &rows, &c->fault));
+	res_listing(c, &view_feed_status, &rows, total, limit, offset);
+	return res_ok(c, MSG_SUCCESS);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows of a view (db_view.h) as JSON, whatever they are of. */
+#ifndef CS_FCGI_VIEW_H
+#define CS_FCGI_VIEW_H
+
+#include "db/db_view.h"
+#include "fcgi/ctx.h"
+
+/* The cells of the current row, as members of the object that is open. */
+void res_cells(struct ctx *c, const struct view *view, const struct db_rows *rows);
+/* All rows, as an array of objects. */
+void res_rows(struct ctx *c, const struct view *view, struct db_rows *rows);
+/* {list, total, page}: the whole answer of a listing. */
+void res_listing(struct ctx *c, const struct view *view, struct db_rows *rows, int64_t total,
+    int64_t limit, int64_t offset);
+
+#endif
