@@ -85,7 +85,9 @@ reload(struct daemon *d, const char *path, struct conf *old)
 static int
 run(const char *path, struct conf *conf)
 {
-	struct daemon d = { .conf = conf, .db = db_new(conf), .schedule = schedule_new() };
+	struct daemon d = {
+		.conf = conf, .db = db_new(conf), .schedule = schedule_new(), .scheduling = true
+	};
 	sigset_t waiting;
 
 	if (d.db == NULL || d.schedule == NULL || !tick_name(&d)) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One tick of cascaded. Only the leader works; the lead is an optimisation, since every step is
- * guarded in the database: a paused leader that wakes up does no harm. A step that fails is logged
- * and tried again at the next tick; the steps after it wait for that too.
+ * One tick of cascaded: a table of steps. Only the leader works; the lead is an optimisation, since
+ * every step is guarded in the database: a paused leader that wakes up does no harm. A step that
+ * fails is logged and tried again at its next turn, and the others go on, so that no feed, task or
+ * node blocks another; only a database that is away ends the tick.
  */
 #include "cascaded/tick.h"
 
@@ -15,6 +16,7 @@
 #include "db/db_gauge.h"
 #include "db/db_node.h"
 #include "db/db_schedule.h"
+#include "db/db_sync.h"
 #include "proc/notify.h"
 
 #include <stdio.h>
@@ -155,11 +157,24 @@ step_retain(struct daemon *d, struct fault *f)
 	return CS_OK;
 }
 
-/* With schedule = "werss" WeRSS's own dispatcher is the schedule. */
+/* With schedule = "werss" WeRSS's own dispatcher is the schedule; an administrator may stop ours.
+ */
 static enum cs_err
 step_schedule(struct daemon *d, struct fault *f)
 {
+	struct db_scheduler state;
+
 	if (strcmp(d->conf->schedule, "own") != 0)
+		return CS_OK;
+	TRY(db_scheduler_get(d->db, &state, f));
+	if (state.enabled != d->scheduling)
+		log_info(state.enabled ? "scheduler_started" : "scheduler_stopped",
+		    "by an administrator");
+	if (state.reloads != d->reloads)
+		schedule_reload(d->schedule);
+	d->scheduling = state.enabled;
+	d->reloads = state.reloads;
+	if (!d->scheduling)
 		return CS_OK;
 	return schedule_run(d->schedule, d->db, d->conf, &d->more_due, f);
 }

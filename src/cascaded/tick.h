@@ -12,6 +12,8 @@ struct daemon {
 	const struct conf *conf;
 	struct db *db;
 	struct schedule *schedule;
+	bool scheduling;  /* as an administrator last wanted it */
+	int64_t reloads;  /* of the schedule, that were asked for so far */
 	char holder[128]; /* our name in cascade_leader */
 	bool leads;
 	bool away;	       /* the last tick found no database */

@@ -49,6 +49,26 @@ def test_every_second_once(s, t):
     consistent(s, t)
 
 
+def test_switch(s, t):
+    """stopped, started and reloaded by an administrator"""
+    clear(s)
+    make_task(s, "w1", make_feeds(s, 1, first=50), cron_exp="* * * * * *")
+    admin = s.admin()
+    t.eq(admin.post("/reload-scheduler").status, 200, "reload")
+    t.ok(wait_for(lambda: runs(s, "w1"), 3), "a new task is there at once")
+    t.eq(admin.post("/stop-scheduler")["message"], "定时调度服务已停止", "stop")
+    time.sleep(2.5)
+    count = len(runs(s, "w1"))
+    s.kill("cascaded")
+    wait_for(lambda: not s.is_alive("cascaded"), 5)
+    s.start("cascaded")
+    time.sleep(3)
+    t.eq(len(runs(s, "w1")), count, "nothing runs, also after a restart")
+    t.eq(admin.post("/start-scheduler")["message"], "定时调度服务已启动", "start")
+    t.ok(wait_for(lambda: len(runs(s, "w1")) > count, 15), "it runs again")
+    disable(s)
+
+
 def test_broken(s, t):
     """an expression that cannot be parsed hurts no other"""
     clear(s)
@@ -168,5 +188,5 @@ def test_fair(s, t):
     t.ok(late is not None and int(late) <= 0, "the small one is not kept waiting", "%r since %s" % (late, began))
 
 
-run(test_every_second_once, test_broken, test_misfire, test_overlap, test_two_daemons, test_fair, workers=2,
+run(test_every_second_once, test_switch, test_broken, test_misfire, test_overlap, test_two_daemons, test_fair, workers=2,
     env={"CASCADE_CASCADED_REFRESH": "2s", "CASCADE_DISPATCH_PREFER": "1s", "CASCADE_DISPATCH_BATCH": "2000"})
