@@ -105,7 +105,7 @@ req_objects(struct ctx *c, const struct jx *arr, const char *name)
 }
 
 void
-res_page(struct ctx *c, int64_t total, int64_t limit, int64_t offset)
+res_total(struct ctx *c, int64_t total)
 {
 	struct jw *w = &c->res->w;
 	bool exact = total <= DB_TOTAL_MAX;
@@ -113,6 +113,14 @@ res_page(struct ctx *c, int64_t total, int64_t limit, int64_t offset)
 	jw_kint(w, "total", exact ? total : DB_TOTAL_MAX);
 	if (!exact)
 		jw_kbool(w, "total_exact", false);
+}
+
+void
+res_page(struct ctx *c, int64_t total, int64_t limit, int64_t offset)
+{
+	struct jw *w = &c->res->w;
+
+	res_total(c, total);
 	jw_key(w, "page");
 	jw_obj(w);
 	jw_kint(w, "limit", limit);

@@ -32,7 +32,9 @@ struct req {
 	size_t nquery;
 	struct pair param[REQ_MAX_PARAMS]; /* {name} segments of the route */
 	size_t nparams;
-	const char *authorization; /* NULL: no such header */
+	const char *authorization;   /* NULL: no such header */
+	const char *encoding;	     /* Content-Encoding; NULL: none, or undone already */
+	const char *idempotency_key; /* NULL: no such header */
 	const char *accept_language;
 	const char *remote_addr;
 	const char *id;	  /* X-Request-Id: the caller's if sane, else generated */
@@ -86,7 +88,8 @@ struct ctx {
 	struct req *req;
 	struct res *res;
 	struct principal who;
-	int64_t started_us; /* monotonic */
+	struct buf *inflated; /* the worker's, for a body that came compressed */
+	int64_t started_us;   /* monotonic */
 	struct fault fault;
 };
 
@@ -108,6 +111,8 @@ enum cs_err req_query_text(
     struct ctx *c, const char *name, size_t max, const char **out) cs_mustcheck;
 /* limit (1..200, 50) and offset (0..) as every listing takes them. */
 enum cs_err req_page(struct ctx *c, int64_t *limit, int64_t *offset) cs_mustcheck;
+/* Writes "total" (exact to DB_TOTAL_MAX, else "total_exact": false). */
+void res_total(struct ctx *c, int64_t total);
 /* Every element of ARR (NULL: none) must be an object: else CS_EINVALID (422) naming NAME[i]. */
 enum cs_err req_objects(struct ctx *c, const struct jx *arr, const char *name) cs_mustcheck;
 /* Writes "page": {limit, offset} and "total" (exact to DB_TOTAL_MAX, else "total_exact": false). */

@@ -10,8 +10,10 @@
 #include "core/ident.h"
 #include "db/db_auth.h"
 #include "fcgi/credential.h"
+#include "fcgi/inflate.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define NODE_KEY_PREFIX "CN"
 #define NODE_TYPE_CHILD 1
@@ -139,6 +141,24 @@ authorise(struct ctx *c, enum route_auth auth)
 	return CS_OK;
 }
 
+/* Undoes the body's Content-Encoding, up to MAX bytes; only for those who may call, and once. */
+static enum cs_err
+decode_body(struct ctx *c, int64_t max)
+{
+	struct req *q = c->req;
+
+	if (q->body == NULL || q->encoding == NULL || strcasecmp(q->encoding, "identity") == 0)
+		return CS_OK;
+	if (strcasecmp(q->encoding, "gzip") != 0 && strcasecmp(q->encoding, "x-gzip") != 0)
+		return cs_bad_as(&c->fault, CS_EENCODING, "Content-Encoding", MSG_R_ENCODING);
+	buf_reset(c->inflated);
+	TRY(inflate_gzip(q->body, q->body_len, (size_t)max, c->inflated, &c->fault));
+	q->body = c->inflated->data;
+	q->body_len = c->inflated->len;
+	q->encoding = NULL;
+	return CS_OK;
+}
+
 static bool
 is_blank(const struct req *q)
 {
@@ -146,13 +166,15 @@ is_blank(const struct req *q)
 }
 
 static enum cs_err
-parse_body(struct ctx *c, enum route_body want)
+parse_body(struct ctx *c, const struct route *r)
 {
+	enum route_body want = r->body;
 	struct req *q = c->req;
 	const struct jx *root;
 
 	if (want == BODY_NONE)
 		return CS_OK;
+	TRY(decode_body(c, route_body_max(r, c->conf)));
 	if (is_blank(q))
 		return want == BODY_OPTIONAL ? CS_OK : cs_bad(&c->fault, "body", MSG_R_REQUIRED);
 	if (q->doc == NULL)
@@ -174,5 +196,5 @@ guard_enter(struct ctx *c, const struct route *r)
 	}
 	if (c->who.touch_due && (r->flags & R_TOUCHES) == 0)
 		TRY(db_node_touch(c->db, c->who.node, c->conf, &c->fault));
-	return parse_body(c, r->body);
+	return parse_body(c, r);
 }

@@ -6,6 +6,7 @@
 #include "fcgi/handlers.h"
 
 #include "core/alloc.h"
+#include "fcgi/page.h"
 #include "fcgi/view.h"
 
 #define ID_CHARS_MAX 255
@@ -28,14 +29,15 @@ enum cs_err
 h_allocation_list(struct ctx *c)
 {
 	struct view_filter filter = { 0 };
-	int64_t limit, offset, total;
+	struct view_page page;
 	auto_rows rows = { 0 };
+	int64_t total;
 
 	TRY(read_filter(c, &filter));
-	TRY(req_page(c, &limit, &offset));
+	TRY(page_read(c, &page));
 	TRY(db_view_allocations_total(c->db, &filter, DB_TOTAL_MAX + 1, &total, &c->fault));
-	TRY(db_view_allocations(c->db, &filter, limit, offset, &rows, &c->fault));
-	res_listing(c, &view_allocation, &rows, total, limit, offset);
+	TRY(db_view_allocations(c->db, &filter, &page, &rows, &c->fault));
+	TRY(page_write(c, &view_allocation, &rows, &page, total, VIEW_ALLOCATION_TIME));
 	return res_ok(c, MSG_SUCCESS);
 }
 
@@ -51,7 +53,7 @@ h_allocation_get(struct ctx *c)
 	jw_obj(&c->res->w);
 	res_cells(c, &view_allocation, &rows);
 	jw_key(&c->res->w, "attempts");
-	res_rows(c, &view_attempt, &attempts);
+	res_rows(c, &view_attempt, &attempts, SIZE_MAX);
 	jw_obj_end(&c->res->w);
 	return res_ok(c, MSG_SUCCESS);
 }

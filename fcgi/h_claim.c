@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Handing out work: POST /claim-task and GET /pending-tasks, which is the same under another name.
- * Being handed a package is claiming it.
+ * Being handed a package is claiming it. Under an Idempotency-Key a repetition is handed the same.
  */
 #include "fcgi/handlers.h"
 
 #include "db/db_auth.h"
 #include "fcgi/claim.h"
+#include "fcgi/idem.h"
 
 #include <string.h>
 
 #define LIMIT_MAX 10
+#define PENDING	  "pending-tasks"
 
 /* Columns of PACKAGE (stmt_alloc.def) that are copied as they are, in the order they are shown. */
 static const struct {
@@ -86,27 +88,102 @@ write_package(struct ctx *c, int64_t seq, bool *written)
 	return id == NULL ? CS_OK : fail_gone(c, id, task ? MSG_NO_FEED : MSG_NO_TASK);
 }
 
-/* Claims and writes up to MAX packages; *N says how many, WHY (rendered) why not more. */
-static enum cs_err
-hand_out(struct ctx *c, int64_t max, int64_t *n, char *why, size_t why_size)
+/* What one request was handed. */
+struct handout {
+	int64_t n;    /* packages written */
+	bool claimed; /* something was claimed now, which is a sign of life */
+	char *why;    /* where to say why there is not more */
+	size_t why_size;
+};
+
+static void
+say_why(struct ctx *c, struct handout *h, enum msg_id msg, const struct db_load *load)
 {
-	enum lang lang = c->fault.lang;
+	msg_render(h->why, h->why_size, c->fault.lang, msg, (int)load->open, (int)load->capacity);
+}
+
+/* Claims and writes up to MAX packages, one after the other. */
+static enum cs_err
+hand_out(struct ctx *c, int64_t max, struct handout *h)
+{
 	struct db_load load;
 	enum msg_id msg;
 	bool written;
 	int64_t seq;
 
-	for (*n = 0; *n < max; *n += written) {
+	for (; h->n < max; h->n += written) {
 		TRY(claim_next(c, &seq, &msg, &load));
 		if (seq == 0) {
-			msg_render(why, why_size, lang, msg, (int)load.open, (int)load.capacity);
+			say_why(c, h, msg, &load);
 			break;
 		}
 		TRY(write_package(c, seq, &written));
+		h->claimed = true;
 	}
-	/* the sign of life came with the claim, where there was one */
-	if (*n == 0 && c->who.touch_due)
+	return CS_OK;
+}
+
+/* Claims up to MAX under K, or finds what was claimed under it before: one transaction, with a
+ * record of what it was. */
+static enum cs_err
+claim_once(
+    struct ctx *c, const struct db_idem *k, size_t max, int64_t *seq, size_t *n, struct handout *h)
+{
+	struct db_load load;
+	enum msg_id msg;
+	auto_tx tx = { 0 };
+
+	TRY(db_begin(c->db, &tx, &c->fault));
+	TRY(db_idem_held(c->db, k, c->who.node, seq, LIMIT_MAX, n, &c->fault));
+	if (*n > 0)
+		return CS_OK;
+	for (; *n < max; (*n)++) {
+		TRY(claim_next(c, &seq[*n], &msg, &load));
+		if (seq[*n] == 0) {
+			say_why(c, h, msg, &load);
+			break;
+		}
+	}
+	if (*n == 0)
+		return CS_OK;
+	h->claimed = true;
+	TRY(db_idem_claimed(c->db, k, seq, *n, c->conf->max_run_s, &c->fault));
+	return db_commit(&tx, &c->fault);
+}
+
+/* The same as hand_out() under key K. Work that turns out to be gone does not answer it. */
+static enum cs_err
+hand_out_once(struct ctx *c, const struct db_idem *k, int64_t max, struct handout *h)
+{
+	int64_t seq[LIMIT_MAX];
+	bool written;
+	size_t n;
+
+	do {
+		TRY(claim_once(c, k, (size_t)max, seq, &n, h));
+		for (size_t i = 0; i < n; i++) {
+			TRY(write_package(c, seq[i], &written));
+			h->n += written;
+		}
+	} while (n > 0 && h->n == 0);
+	return CS_OK;
+}
+
+/* Hands out up to MAX packages; *N says how many. */
+static enum cs_err
+serve(struct ctx *c, const char *route, int64_t max, int64_t *n)
+{
+	struct handout h = { .why = c->res->text, .why_size = sizeof(c->res->text) };
+	struct db_idem k;
+
+	TRY(idem_read(c, route, &k));
+	if (k.id != NULL)
+		TRY(hand_out_once(c, &k, max, &h));
+	else
+		TRY(hand_out(c, max, &h));
+	if (!h.claimed && c->who.touch_due)
 		TRY(db_node_touch(c->db, c->who.node, c->conf, &c->fault));
+	*n = h.n;
 	return CS_OK;
 }
 
@@ -129,11 +206,11 @@ check_self(struct ctx *c)
 }
 
 static enum cs_err
-answer_one(struct ctx *c, enum msg_id message)
+answer_one(struct ctx *c, const char *route, enum msg_id message)
 {
 	int64_t n;
 
-	TRY(hand_out(c, 1, &n, c->res->text, sizeof(c->res->text)));
+	TRY(serve(c, route, 1, &n));
 	return n > 0 ? res_ok(c, message) : CS_OK;
 }
 
@@ -142,7 +219,7 @@ h_claim_task(struct ctx *c)
 {
 	c->res->no_store = true;
 	TRY(check_self(c));
-	return answer_one(c, MSG_CLAIMED);
+	return answer_one(c, "claim-task", MSG_CLAIMED);
 }
 
 enum cs_err
@@ -155,17 +232,13 @@ h_pending_tasks(struct ctx *c)
 	TRY(check_self(c));
 	TRY(req_query_int(c, "limit", 1, 1, LIMIT_MAX, &limit));
 	if (limit == 1 || c->req->mount->single)
-		return answer_one(c, MSG_FETCHED);
+		return answer_one(c, PENDING, MSG_FETCHED);
 	jw_obj(w);
 	jw_key(w, "list");
 	jw_arr(w);
-	TRY(hand_out(c, limit, &n, c->res->text, sizeof(c->res->text)));
+	TRY(serve(c, PENDING, limit, &n));
 	jw_arr_end(w);
 	jw_kint(w, "total", n);
 	jw_obj_end(w);
-	if (n > 0) {
-		c->res->text[0] = '\0';
-		return res_ok(c, MSG_FETCHED);
-	}
-	return CS_OK;
+	return n > 0 ? res_ok(c, MSG_FETCHED) : CS_OK;
 }

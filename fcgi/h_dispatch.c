@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * POST /dispatch-task: splits the feeds of one or all enabled tasks into allocations. A task that
- * cannot be read fails alone. POST /allocations/{id}/cancel: ends one, whoever holds it.
+ * cannot be read fails alone. Under an Idempotency-Key it is dispatched once. POST
+ * /allocations/{id}/cancel: ends one, whoever holds it.
  */
 #include "fcgi/handlers.h"
 
@@ -9,13 +10,18 @@
 #include "core/ident.h"
 #include "db/db_alloc.h"
 #include "db/db_dispatch.h"
+#include "fcgi/idem.h"
 
 #include <string.h>
 
 #define CANCEL_TRIES 16
+#define KEPT_S	     (24 * 3600) /* how long an answer is kept under its key */
+#define KEPT_MAX     (1024 * 1024)
 
 /* What one call has done, over its tasks. */
 struct tally {
+	const char *run_id;
+	bool again; /* it stands for a key, and may be there already */
 	int64_t tasks;
 	struct db_dispatch_result sum;
 	struct jw failed; /* [{id, name, error}] */
@@ -35,12 +41,13 @@ note_failed(struct ctx *c, struct tally *sum, const struct db_dispatch_task *t)
 }
 
 static enum cs_err
-dispatch_one(struct ctx *c, struct tally *sum, const struct db_dispatch_task *t, const char *run_id,
-    bool force)
+dispatch_one(struct ctx *c, struct tally *sum, const struct db_dispatch_task *t, bool force)
 {
-	const struct db_dispatch_options opt = { .force = force, .by = c->who.name };
+	const struct db_dispatch_options opt = {
+		.again = sum->again, .force = force, .by = c->who.name
+	};
 	struct db_dispatch_result done;
-	enum cs_err rc = db_dispatch(c->db, c->conf, t, run_id, &opt, &done, &c->fault);
+	enum cs_err rc = db_dispatch(c->db, c->conf, t, sum->run_id, &opt, &done, &c->fault);
 
 	if (rc == CS_EINVALID) {
 		note_failed(c, sum, t);
@@ -66,17 +73,14 @@ static enum cs_err
 dispatch_all(struct ctx *c, struct tally *sum, const char *task_id, bool force)
 {
 	struct db_dispatch_task *tasks;
-	char run_id[UUID_LEN + 1];
 	size_t n;
 
 	TRY(db_dispatch_tasks(c->db, task_id, c->arena, &tasks, &n, &c->fault));
 	if (task_id != NULL && n == 0)
 		return cs_fail(&c->fault, CS_ENOTFOUND, MSG_NO_TASK);
-	if (!ident_uuid7(run_id, clock_wall_ms()))
-		return cs_detail(&c->fault, CS_EINTERNAL, "no random numbers");
 	for (size_t i = 0; i < n; i++) {
 		if (tasks[i].enabled)
-			TRY(dispatch_one(c, sum, &tasks[i], run_id, force));
+			TRY(dispatch_one(c, sum, &tasks[i], force));
 	}
 	return CS_OK;
 }
@@ -97,29 +101,76 @@ write_tally(struct ctx *c, const struct tally *sum, int64_t online)
 	jw_obj_end(w);
 }
 
-enum cs_err
-h_dispatch_task(struct ctx *c)
+/* Dispatches, and writes what came of it as data. */
+static enum cs_err
+dispatch(struct ctx *c, struct tally *sum, const char *task_id, bool force)
 {
-	struct tally sum = { .tasks = 0 };
-	const char *task_id;
-	int64_t force, online;
+	int64_t online;
 	enum cs_err rc;
 
-	TRY(req_query_text(c, "task_id", 255, &task_id));
-	TRY(req_query_int(c, "force", 0, 0, 1, &force));
 	TRY(db_online_nodes(c->db, c->conf, &online, &c->fault));
-	jw_init(&sum.failed, &sum.failed_text);
-	jw_arr(&sum.failed);
+	jw_init(&sum->failed, &sum->failed_text);
+	jw_arr(&sum->failed);
 	jw_obj(&c->res->w);
 	jw_key(&c->res->w, "tasks");
 	jw_arr(&c->res->w);
-	rc = dispatch_all(c, &sum, task_id, force != 0);
-	jw_arr_end(&sum.failed);
-	write_tally(c, &sum, online);
-	if (rc == CS_OK && buf_failed(&sum.failed_text))
+	rc = dispatch_all(c, sum, task_id, force);
+	jw_arr_end(&sum->failed);
+	write_tally(c, sum, online);
+	if (rc == CS_OK && buf_failed(&sum->failed_text))
 		rc = cs_detail(&c->fault, CS_ENOMEM, "answer");
-	buf_free(&sum.failed_text);
-	return rc == CS_OK ? res_ok(c, MSG_DISPATCHED) : rc;
+	buf_free(&sum->failed_text);
+	return rc;
+}
+
+static void
+answer(struct ctx *c, const char *data)
+{
+	buf_reset(&c->res->data);
+	jw_init(&c->res->w, &c->res->data);
+	jw_raw(&c->res->w, data);
+}
+
+/* Keeps the answer under its key; of two at once both give the first. One that is very long is not
+ * kept: a repetition makes it anew from the run. */
+static enum cs_err
+keep_answer(struct ctx *c, const struct db_idem *k)
+{
+	const char *kept;
+
+	if (buf_failed(&c->res->data) || c->res->data.len > KEPT_MAX)
+		return CS_OK;
+	TRY(db_idem_answer(c->db, k, c->res->data.data, c->arena, &kept, &c->fault));
+	answer(c, kept);
+	return CS_OK;
+}
+
+enum cs_err
+h_dispatch_task(struct ctx *c)
+{
+	char run_id[UUID_LEN + 1];
+	struct db_idem_run run = { .run_id = run_id };
+	struct tally sum = { .tasks = 0 };
+	const char *task_id;
+	struct db_idem k;
+	int64_t force;
+
+	TRY(req_query_text(c, "task_id", 255, &task_id));
+	TRY(req_query_int(c, "force", 0, 0, 1, &force));
+	TRY(idem_read(c, "dispatch-task", &k));
+	if (!ident_uuid7(run_id, clock_wall_ms()))
+		return cs_detail(&c->fault, CS_EINTERNAL, "no random numbers");
+	if (k.id != NULL)
+		TRY(db_idem_run(c->db, &k, run_id, KEPT_S, c->arena, &run, &c->fault));
+	sum.run_id = run.run_id;
+	sum.again = k.id != NULL;
+	if (run.answer != NULL)
+		answer(c, run.answer);
+	else
+		TRY(dispatch(c, &sum, task_id, force != 0));
+	if (k.id != NULL && run.answer == NULL)
+		TRY(keep_answer(c, &k));
+	return res_ok(c, MSG_DISPATCHED);
 }
 
 enum cs_err

@@ -13,7 +13,7 @@ static enum cs_err
 answer_all(struct ctx *c, const struct view *view, struct db_rows *rows)
 {
 	c->res->pulled = (int64_t)db_count(rows);
-	res_rows(c, view, rows);
+	res_rows(c, view, rows, SIZE_MAX);
 	return res_ok(c, MSG_SUCCESS);
 }
 

@@ -6,6 +6,8 @@
  */
 #include "fcgi/handlers.h"
 
+#include "base/clock.h"
+#include "base/parse.h"
 #include "db/db_alloc.h"
 
 struct heartbeat {
@@ -34,6 +36,21 @@ read_body(struct ctx *c, struct heartbeat *in)
 	return CS_OK;
 }
 
+/* What the node is told: WeRSS's children read none of it, ours do. */
+static void
+write_wishes(struct ctx *c)
+{
+	struct jw *w = &c->res->w;
+	char now[32];
+
+	jw_obj(w);
+	jw_kstr(w, "status", "alive");
+	jw_kstr(w, "desired_state", c->who.draining ? "drain" : "run");
+	jw_kstr(w, "server_time", render_time_utc(now, sizeof(now), clock_wall_s()));
+	jw_kint(w, "heartbeat_interval_s", c->conf->heartbeat_interval_s);
+	jw_obj_end(w);
+}
+
 enum cs_err
 h_heartbeat(struct ctx *c)
 {
@@ -48,8 +65,6 @@ h_heartbeat(struct ctx *c)
 	}
 	if (c->who.heartbeat_due || in.callback != NULL || holding != NULL)
 		TRY(db_heartbeat(c->db, c->conf, c->who.node, in.callback, holding, &c->fault));
-	jw_obj(&c->res->w);
-	jw_kstr(&c->res->w, "status", "alive");
-	jw_obj_end(&c->res->w);
+	write_wishes(c);
 	return res_ok(c, MSG_SUCCESS);
 }

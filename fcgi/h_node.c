@@ -234,6 +234,31 @@ h_node_delete(struct ctx *c)
 	return res_ok(c, MSG_NODE_DELETED);
 }
 
+static enum cs_err
+drain(struct ctx *c, bool on, enum msg_id message)
+{
+	const char *id = req_param(c, "id");
+	auto_rows rows = { 0 };
+	struct db_node n;
+
+	TRY(db_node_drain(c->db, c->conf, id, on, &c->fault));
+	TRY(db_node_get(c->db, c->conf, id, &rows, &n, &c->fault));
+	render_node(c, &n);
+	return res_ok(c, message);
+}
+
+enum cs_err
+h_node_drain(struct ctx *c)
+{
+	return drain(c, true, MSG_NODE_DRAINING);
+}
+
+enum cs_err
+h_node_resume(struct ctx *c)
+{
+	return drain(c, false, MSG_NODE_RESUMED);
+}
+
 enum cs_err
 h_node_credentials(struct ctx *c)
 {

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "db/db_sync.h"
-#include "fcgi/view.h"
+#include "fcgi/page.h"
 
 #define ID_CHARS_MAX	    255
 #define OPERATION_CHARS_MAX 50
@@ -17,15 +17,16 @@ enum cs_err
 h_sync_list(struct ctx *c)
 {
 	struct view_sync_filter filter = { 0 };
-	int64_t limit, offset, total;
+	struct view_page page;
 	auto_rows rows = { 0 };
+	int64_t total;
 
 	TRY(req_query_text(c, "node_id", ID_CHARS_MAX, &filter.node_id));
 	TRY(req_query_text(c, "operation", OPERATION_CHARS_MAX, &filter.operation));
-	TRY(req_page(c, &limit, &offset));
+	TRY(page_read(c, &page));
 	TRY(db_view_sync_total(c->db, &filter, DB_TOTAL_MAX + 1, &total, &c->fault));
-	TRY(db_view_sync(c->db, &filter, limit, offset, &rows, &c->fault));
-	res_listing(c, &view_sync, &rows, total, limit, offset);
+	TRY(db_view_sync(c->db, &filter, &page, &rows, &c->fault));
+	TRY(page_write(c, &view_sync, &rows, &page, total, VIEW_SYNC_TIME));
 	return res_ok(c, MSG_SUCCESS);
 }
 

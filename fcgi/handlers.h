@@ -8,6 +8,8 @@
 /* h_health.c */
 enum cs_err h_healthz(struct ctx *c);
 enum cs_err h_readyz(struct ctx *c);
+/* h_login.c */
+enum cs_err h_login(struct ctx *c);
 /* h_metrics.c */
 enum cs_err h_metrics(struct ctx *c);
 /* h_node.c */
@@ -16,6 +18,8 @@ enum cs_err h_node_list(struct ctx *c);
 enum cs_err h_node_get(struct ctx *c);
 enum cs_err h_node_update(struct ctx *c);
 enum cs_err h_node_delete(struct ctx *c);
+enum cs_err h_node_drain(struct ctx *c);
+enum cs_err h_node_resume(struct ctx *c);
 enum cs_err h_node_credentials(struct ctx *c);
 enum cs_err h_heartbeat(struct ctx *c);
 /* h_claim.c */
@@ -32,6 +36,11 @@ enum cs_err h_allocation_get(struct ctx *c);
 enum cs_err h_allocation_cancel(struct ctx *c);
 enum cs_err h_pending_allocations(struct ctx *c);
 enum cs_err h_dispatch_task(struct ctx *c);
+/* h_explain.c */
+enum cs_err h_allocation_explain(struct ctx *c);
+/* h_requeue.c */
+enum cs_err h_allocation_requeue(struct ctx *c);
+enum cs_err h_allocations_requeue(struct ctx *c);
 /* h_feed.c */
 enum cs_err h_feed_list(struct ctx *c);
 enum cs_err h_task_list(struct ctx *c);

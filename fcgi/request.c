@@ -25,6 +25,8 @@ static const char *const env_name[ENV__MAX] = {
 	[ENV_PATH_INFO] = "PATH_INFO",
 	[ENV_QUERY] = "QUERY_STRING",
 	[ENV_LENGTH] = "CONTENT_LENGTH",
+	[ENV_ENCODING] = "HTTP_CONTENT_ENCODING",
+	[ENV_IDEMPOTENCY] = "HTTP_IDEMPOTENCY_KEY",
 	[ENV_AUTHORIZATION] = "HTTP_AUTHORIZATION",
 	[ENV_LANGUAGE] = "HTTP_ACCEPT_LANGUAGE",
 	[ENV_REMOTE] = "REMOTE_ADDR",
@@ -273,6 +275,8 @@ request_parse(struct req *q, const char *const env[ENV__MAX], const struct conf 
 {
 	q->id = choose_id(env, a);
 	q->authorization = arena_strdup(a, env[ENV_AUTHORIZATION]);
+	q->encoding = arena_strdup(a, env[ENV_ENCODING]);
+	q->idempotency_key = arena_strdup(a, env[ENV_IDEMPOTENCY]);
 	q->accept_language = arena_strdup(a, env[ENV_LANGUAGE]);
 	q->remote_addr = arena_strdup(a, env[ENV_REMOTE]);
 	q->path = "";

@@ -24,6 +24,7 @@ static const struct {
 	{ 405, "Method Not Allowed" },
 	{ 409, "Conflict" },
 	{ 413, "Content Too Large" },
+	{ 415, "Unsupported Media Type" },
 	{ 422, "Unprocessable Content" },
 	{ 429, "Too Many Requests" },
 	{ 500, "Internal Server Error" },
@@ -122,6 +123,8 @@ build_header(struct reply *r, const struct ctx *c)
 		buf_puts(h, "WWW-Authenticate: Bearer\r\n");
 	if (r->status == 405)
 		buf_printf(h, "Allow: %s\r\n", r->allow);
+	if (r->status == 415)
+		buf_puts(h, "Accept-Encoding: gzip, identity\r\n");
 	if (r->status == 429 || r->status == 503)
 		buf_printf(h, "Retry-After: %d\r\n", retry_after(&c->fault));
 	if (c->res->no_store || c->req->authorization != NULL)

@@ -109,3 +109,9 @@ router_find(const char *method, const char *path, bool top, struct req *q, struc
 	}
 	return NULL;
 }
+
+int64_t
+route_body_max(const struct route *r, const struct conf *conf)
+{
+	return r->body == BODY_UPLOAD ? conf->upload_max : conf->body_max;
+}

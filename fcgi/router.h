@@ -52,6 +52,8 @@ extern const size_t nroutes;
 const struct route *router_find(const char *method, const char *path, bool top, struct req *req,
     struct arena *a, char *allow, size_t allow_size);
 
+/* The largest body of R, as it is sent and as it is inflated. */
+int64_t route_body_max(const struct route *r, const struct conf *conf);
 /* "GET", ... */
 const char *router_method(enum method m);
 

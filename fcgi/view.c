@@ -47,12 +47,12 @@ res_cells(struct ctx *c, const struct view *view, const struct db_rows *rows)
 }
 
 void
-res_rows(struct ctx *c, const struct view *view, struct db_rows *rows)
+res_rows(struct ctx *c, const struct view *view, struct db_rows *rows, size_t max)
 {
 	struct jw *w = &c->res->w;
 
 	jw_arr(w);
-	while (db_next(rows)) {
+	while (max-- > 0 && db_next(rows)) {
 		jw_obj(w);
 		res_cells(c, view, rows);
 		jw_obj_end(w);
@@ -68,7 +68,7 @@ res_listing(struct ctx *c, const struct view *view, struct db_rows *rows, int64_
 
 	jw_obj(w);
 	jw_key(w, "list");
-	res_rows(c, view, rows);
+	res_rows(c, view, rows, SIZE_MAX);
 	res_page(c, total, limit, offset);
 	jw_obj_end(w);
 }

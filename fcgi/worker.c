@@ -47,7 +47,7 @@ struct worker {
 	struct db *db;
 	struct arena *arena;
 	struct candidates *candidates;
-	struct buf body;
+	struct buf body, inflated;
 	struct res res;
 	struct reply reply;
 	sigset_t open_mask; /* while it waits */
@@ -229,7 +229,6 @@ prepare(struct worker *w, struct exchange *x, FCGX_Stream *in)
 	const struct conf *conf = w->wc->conf;
 	struct ctx *c = &x->ctx;
 	struct req *q = &x->req;
-	int64_t max;
 
 	TRY(request_parse(q, x->env, conf, w->arena, &c->fault));
 	x->route = router_find(
@@ -238,8 +237,8 @@ prepare(struct worker *w, struct exchange *x, FCGX_Stream *in)
 		return cs_fail(
 		    &c->fault, x->allow[0] != '\0' ? CS_EMETHOD : CS_ENOTFOUND, MSG_NONE);
 	slot_name(w->slot, x->route->pattern, q->id);
-	max = x->route->body == BODY_UPLOAD ? conf->upload_max : conf->body_max;
-	return request_body(q, in, x->env[ENV_LENGTH], max, &w->body, &c->fault);
+	return request_body(
+	    q, in, x->env[ENV_LENGTH], route_body_max(x->route, conf), &w->body, &c->fault);
 }
 
 /* Gives back what the request took; the buffers keep a little memory for the next. */
@@ -249,6 +248,7 @@ forget(struct worker *w, struct exchange *x)
 	jx_free(x->req.doc);
 	arena_reset(w->arena);
 	buf_reset(&w->body);
+	buf_reset(&w->inflated);
 	buf_reset(&w->res.data);
 	buf_reset(&w->reply.header);
 	buf_reset(&w->reply.body);
@@ -280,6 +280,7 @@ serve(struct worker *w, FCGX_Request *fr)
 		.metrics = w->wc->metrics,
 		.req = &x.req,
 		.res = &w->res,
+		.inflated = &w->inflated,
 		.started_us = clock_mono_us(),
 	};
 	request_env(fr->envp, x.env);
@@ -383,6 +384,7 @@ close_worker(struct worker *w)
 	db_free(w->db);
 	arena_free(w->arena);
 	buf_free(&w->body);
+	buf_free(&w->inflated);
 	buf_free(&w->res.data);
 	buf_free(&w->reply.header);
 	buf_free(&w->reply.body);

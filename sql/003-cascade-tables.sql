@@ -155,6 +155,29 @@ CREATE TABLE IF NOT EXISTS cascade_leader (
     PRIMARY KEY (name)
 ) ENGINE = InnoDB;
 
+-- What was asked for under an Idempotency-Key, so that a repetition gets the same answer. Written in the
+-- transaction that hands out the work (claims), or before the run that it names is made (dispatches).
+-- Keys and requests are here as hashes only; no answer that holds a secret is ever kept.
+CREATE TABLE IF NOT EXISTS cascade_idempotency (
+    id CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'SHA-256 of principal, route and key',
+    request CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'SHA-256 of query and body',
+    ref VARCHAR(512) CHARACTER SET ascii NOT NULL
+        COMMENT 'claims: [[row number, attempt], …] of what was handed out; dispatches: the run_id',
+    answer MEDIUMTEXT CHARACTER SET utf8mb4 NULL COMMENT 'of a dispatch, once it is finished',
+    expires_at DATETIME(3) NOT NULL,
+    PRIMARY KEY (id),
+    KEY expires (expires_at)
+) ENGINE = InnoDB;
+
+-- Failed logins, by account and by client address; a window begins with its first failure.
+CREATE TABLE IF NOT EXISTS cascade_login (
+    kind ENUM('user', 'address') NOT NULL,
+    name VARCHAR(255) NOT NULL,
+    failures INT UNSIGNED NOT NULL,
+    since DATETIME(3) NOT NULL,
+    PRIMARY KEY (kind, name),
+    KEY since (since)
+) ENGINE = InnoDB DEFAULT CHARACTER SET {{charset}} COLLATE {{collation}};
 -- The allocation that last ended for a feed, or in which it goes again after a failure; what became of
 -- it is read where it is shown. Cancelled ones do not count.
 CREATE TABLE IF NOT EXISTS cascade_feed (

@@ -10,7 +10,7 @@ DELIMITER $$
 
 -- Hands p_seq to node p_node if it is ready and the node's own or nobody's, and the node has room for it.
 -- The sync log's row p_log_id says what of it there is to hand out: nothing where its task, or every
--- feed of it, was deleted.
+-- feed of it, was deleted. Part of the caller's transaction where there is one, else one of its own.
 -- Returns one row: taken (1 or 0).
 CREATE OR REPLACE PROCEDURE cascade_claim(
     IN p_lease_s INT, IN p_node INT UNSIGNED, IN p_seq BIGINT, IN p_log_id VARCHAR(255) {{text}})
@@ -18,13 +18,18 @@ CREATE OR REPLACE PROCEDURE cascade_claim(
     SQL SECURITY INVOKER
 BEGIN
     DECLARE v_taken BOOL DEFAULT 0;
+    DECLARE v_alone BOOL DEFAULT NOT @@in_transaction;
     DECLARE EXIT HANDLER FOR SQLEXCEPTION
     BEGIN
-        ROLLBACK;
+        IF v_alone THEN
+            ROLLBACK;
+        END IF;
         RESIGNAL;
     END;
 
-    START TRANSACTION;
+    IF v_alone THEN
+        START TRANSACTION;
+    END IF;
     UPDATE cascade_node n STRAIGHT_JOIN cascade_open o
       LEFT JOIN we_cascade_task_allocations a ON a.id = o.id
        SET n.open_count = n.open_count + IF(o.node = 0, 1, 0), n.last_seen_at = NOW(3),
@@ -50,7 +55,9 @@ BEGIN
           JOIN we_feeds w ON w.id = f.feed_id
          WHERE o.seq = p_seq GROUP BY o.seq;
     END IF;
-    COMMIT;
+    IF v_alone THEN
+        COMMIT;
+    END IF;
     SELECT v_taken AS taken;
 END $$
 
@@ -247,6 +254,68 @@ BEGIN
         COMMIT;
         SELECT 1 AS moved;
     END IF;
+END $$
+
+-- Sends what has ended as p_status back into the pool, as row p_seq: its counts begin anew, its attempts go
+-- on being numbered.
+-- Returns one row: moved = 1 done, 0 the state is another by now, 2 something newer is open for one of its
+-- feeds, 3 its task was deleted, 4 it has no feeds.
+CREATE OR REPLACE PROCEDURE cascade_requeue(
+    IN p_id VARCHAR(255) {{text}}, IN p_status VARCHAR(20) {{text}}, IN p_seq BIGINT)
+    MODIFIES SQL DATA
+    SQL SECURITY INVOKER
+BEGIN
+    DECLARE v_status VARCHAR(20) {{text}};
+    DECLARE v_task_id VARCHAR(255) {{text}};
+    DECLARE v_feeds MEDIUMTEXT {{text}};
+    DECLARE v_task INT UNSIGNED;
+    DECLARE v_n, v_newer, v_priority, v_attempt INT DEFAULT 0;
+    DECLARE v_moved INT DEFAULT 1;
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        ROLLBACK;
+        RESIGNAL;
+    END;
+
+    START TRANSACTION;
+    SELECT status, task_id, IF(JSON_VALID(feed_ids), feed_ids, '[]') INTO v_status, v_task_id, v_feeds
+      FROM we_cascade_task_allocations WHERE id = p_id FOR UPDATE;
+    INSERT IGNORE INTO cascade_task (task_id)
+    SELECT m.id FROM we_message_tasks m LEFT JOIN cascade_task t ON t.task_id = m.id
+     WHERE m.id = v_task_id AND t.seq IS NULL;
+    SELECT t.seq, t.priority INTO v_task, v_priority
+      FROM we_message_tasks m JOIN cascade_task t ON t.task_id = m.id WHERE m.id = v_task_id;
+    SELECT COUNT(*), COUNT(x.feed_id) INTO v_n, v_newer
+      FROM JSON_TABLE(v_feeds, '$[*]' COLUMNS (feed VARCHAR(255) {{text}} PATH '$')) j
+      LEFT JOIN cascade_open_feed x ON x.task = v_task AND x.feed_id = j.feed
+     WHERE j.feed IS NOT NULL;
+    IF v_status IS NULL OR v_status <> p_status OR EXISTS (SELECT 1 FROM cascade_open WHERE id = p_id) THEN
+        SET v_moved = 0;
+    ELSEIF v_task IS NULL THEN
+        SET v_moved = 3;
+    ELSEIF v_n = 0 THEN
+        SET v_moved = 4;
+    ELSEIF v_newer > 0 THEN
+        SET v_moved = 2;
+    END IF;
+
+    IF v_moved <> 1 THEN
+        ROLLBACK;
+    ELSE
+        SELECT COALESCE(MAX(attempt), 0) INTO v_attempt FROM cascade_attempt WHERE allocation_id = p_id;
+        INSERT INTO cascade_open_feed (task, feed_id, open_seq)
+        SELECT DISTINCT v_task, j.feed, p_seq
+          FROM JSON_TABLE(v_feeds, '$[*]' COLUMNS (feed VARCHAR(255) {{text}} PATH '$')) j
+         WHERE j.feed IS NOT NULL;
+        INSERT INTO cascade_open (seq, id, task, attempt, ready_at, order_at)
+        VALUES (p_seq, p_id, v_task, v_attempt, NOW(3), NOW(3) - INTERVAL v_priority * 10 MINUTE);
+        UPDATE we_cascade_task_allocations
+           SET status = 'pending', cascade_owned = 1, node_id = NULL, claimed_at = NULL, started_at = NULL,
+               completed_at = NULL, error_message = NULL, result_summary = NULL, updated_at = NOW()
+         WHERE id = p_id;
+        COMMIT;
+    END IF;
+    SELECT v_moved;
 END $$
 
 -- Part of the caller's transaction: one finished row of the sync log.

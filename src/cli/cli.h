@@ -124,6 +124,8 @@ enum cs_err cmd_node_add(struct cli *c);
 enum cs_err cmd_node_list(struct cli *c);
 enum cs_err cmd_node_show(struct cli *c);
 enum cs_err cmd_node_rotate(struct cli *c);
+enum cs_err cmd_node_drain(struct cli *c);
+enum cs_err cmd_node_resume(struct cli *c);
 enum cs_err cmd_node_rm(struct cli *c);
 enum cs_err cmd_node_set(struct cli *c);
 enum cs_err cmd_token(struct cli *c);
@@ -146,12 +148,15 @@ enum cs_err cmd_task_enable(struct cli *c);
 enum cs_err cmd_task_disable(struct cli *c);
 enum cs_err cmd_task_rm(struct cli *c);
 enum cs_err cmd_task_set(struct cli *c);
+enum cs_err cmd_task_requeue(struct cli *c);
 enum cs_err cmd_schedule_next(struct cli *c);
 enum cs_err cmd_schedule_check(struct cli *c);
 enum cs_err cmd_dispatch(struct cli *c);
 enum cs_err cmd_allocations(struct cli *c);
 enum cs_err cmd_allocation_show(struct cli *c);
 enum cs_err cmd_allocation_cancel(struct cli *c);
+enum cs_err cmd_allocation_requeue(struct cli *c);
+enum cs_err cmd_allocation_explain(struct cli *c);
 enum cs_err cmd_status(struct cli *c);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Allocations: dispatching tasks now, looking at what became of them, cancelling. */
+/* Allocations: dispatching tasks now, looking at what became of them, cancelling, requeueing. */
 #include "cli/cli.h"
 
 #include "base/clock.h"
 #include "core/ident.h"
 #include "db/db_alloc.h"
 #include "db/db_dispatch.h"
+#include "db/db_requeue.h"
 #include "db/db_view.h"
 
 #include <string.h>
@@ -100,10 +101,10 @@ cmd_allocations(struct cli *c)
 		.node_id = cli_text(c, OPT_NODE),
 		.status = cli_text(c, OPT_STATUS),
 	};
+	const struct view_page page = { .limit = cli_num(c, OPT_LIMIT, LIST_LIMIT) };
 	auto_rows rows = { 0 };
 
-	TRY(db_view_allocations(
-	    c->db, &filter, cli_num(c, OPT_LIMIT, LIST_LIMIT), 0, &rows, &c->fault));
+	TRY(db_view_allocations(c->db, &filter, &page, &rows, &c->fault));
 	out_rows(c->out, NULL, &view_allocation, list_titles, ARRAY_LEN(list_titles), &rows);
 	return CS_OK;
 }
@@ -158,5 +159,28 @@ cmd_allocation_cancel(struct cli *c)
 	if (!moved)
 		return cs_detail(&c->fault, CS_EBUSY, "allocation %s keeps changing", id);
 	out_done(c->out, "allocation_id", id, MSG_C_ALLOC_CANCELLED, id);
+	return CS_OK;
+}
+
+enum cs_err
+cmd_allocation_requeue(struct cli *c)
+{
+	const char *id = c->word[0];
+
+	TRY(db_alloc_requeue(c->db, id, c->arena, &c->fault));
+	out_done(c->out, "allocation_id", id, MSG_C_ALLOC_REQUEUED, id);
+	return CS_OK;
+}
+
+enum cs_err
+cmd_task_requeue(struct cli *c)
+{
+	struct db_requeued done;
+
+	TRY(db_task_requeue(c->db, c->word[0], cli_text(c, OPT_STATUS), &done, &c->fault));
+	out_record(c->out);
+	out_int(c->out, "requeued", MSG_T_REQUEUED, done.requeued);
+	out_int(c->out, "skipped", MSG_T_SKIPPED, done.skipped);
+	out_end(c->out);
 	return CS_OK;
 }

@@ -297,6 +297,28 @@ cmd_node_rotate(struct cli *c)
 	return put_credential(c, c->word[0]);
 }
 
+static enum cs_err
+drain(struct cli *c, bool on, enum msg_id said)
+{
+	const char *id = c->word[0];
+
+	TRY(db_node_drain(c->db, c->conf, id, on, &c->fault));
+	out_done(c->out, "node_id", id, said, id);
+	return CS_OK;
+}
+
+enum cs_err
+cmd_node_drain(struct cli *c)
+{
+	return drain(c, true, MSG_C_NODE_DRAINING);
+}
+
+enum cs_err
+cmd_node_resume(struct cli *c)
+{
+	return drain(c, false, MSG_C_NODE_RESUMED);
+}
+
 enum cs_err
 cmd_node_rm(struct cli *c)
 {

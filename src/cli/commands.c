@@ -34,6 +34,8 @@ const struct cli_command cli_commands[] = {
 	{ "node", "show", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_NODE_SHOW, cmd_node_show },
 	{ "node", "set", "ID", 1, 1, O(NAME) | O(ACTIVE) | NODE_OPTS, NEEDS_SCHEMA, MSG_H_NODE_SET, cmd_node_set },
 	{ "node", "rotate", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_NODE_ROTATE, cmd_node_rotate },
+	{ "node", "drain", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_NODE_DRAIN, cmd_node_drain },
+	{ "node", "resume", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_NODE_RESUME, cmd_node_resume },
 	{ "node", "rm", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_NODE_RM, cmd_node_rm },
 
 	{ "user", "add", "NAME", 1, 1, O(ROLE) | O(PASSWORD_FILE) | O(NICKNAME), NEEDS_SCHEMA,
@@ -59,6 +61,7 @@ const struct cli_command cli_commands[] = {
 	{ "task", "enable", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_TASK_ENABLE, cmd_task_enable },
 	{ "task", "disable", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_TASK_DISABLE, cmd_task_disable },
 	{ "task", "rm", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_TASK_RM, cmd_task_rm },
+	{ "task", "requeue", "ID", 1, 1, O(STATUS), NEEDS_SCHEMA, MSG_H_TASK_REQUEUE, cmd_task_requeue },
 	{ "schedule", "next", "", 0, 0, O(TASK) | O(EXPRESSION) | O(ZONE) | O(FROM) | O(COUNT) | O(UTC), NEEDS_DB,
 	    MSG_H_SCHEDULE_NEXT, cmd_schedule_next },
 	{ "schedule", "check", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_SCHEDULE_CHECK, cmd_schedule_check },
@@ -68,6 +71,8 @@ const struct cli_command cli_commands[] = {
 	    MSG_H_ALLOCATIONS, cmd_allocations },
 	{ "allocation", "show", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_ALLOCATION_SHOW, cmd_allocation_show },
 	{ "allocation", "cancel", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_ALLOCATION_CANCEL, cmd_allocation_cancel },
+	{ "allocation", "requeue", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_ALLOCATION_REQUEUE, cmd_allocation_requeue },
+	{ "allocation", "explain", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_ALLOCATION_EXPLAIN, cmd_allocation_explain },
 	{ "status", NULL, "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_STATUS, cmd_status },
 	{ "help", NULL, "[COMMAND]", 0, 2, 0, NEEDS_NOTHING, MSG_H_HELP, cmd_help },
 };

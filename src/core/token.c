@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HS256 tokens: base64url, strictly (no padding, no other characters, no stray bits), and the
- * signature. Nothing of a token is decoded, and nothing of it believed, before its signature is
- * right. What the claims say is the caller's to judge.
+ * HS256 tokens: their parts and the signature. Nothing of a token is decoded, and nothing of it
+ * believed, before its signature is right. What the claims say is the caller's to judge.
  */
 #include "core/token.h"
 
+#include "base/base64url.h"
 #include "base/buf.h"
 #include "base/parse.h"
 
@@ -18,55 +18,6 @@
 #include <openssl/hmac.h>
 
 #define MAC_LEN 32
-
-/* Characters of N bytes in base64url, and bytes of N characters. */
-#define ENCODED_LEN(n) (((n)*8 + 5) / 6)
-#define DECODED_LEN(n) ((n)*6 / 8)
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/* Writes ENCODED_LEN(n) characters, not terminated. Returns where they end. */
-static char *
-encode(char *out, const void *data, size_t n)
-{
-	const unsigned char *p = data;
-	uint32_t bits = 0;
-	int held = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		bits = bits << 8 | p[i];
-		for (held += 8; held >= 6; held -= 6)
-			*out++ = alphabet[bits >> (held - 6) & 63];
-	}
-	if (held > 0)
-		*out++ = alphabet[bits << (6 - held) & 63];
-	return out;
-}
-
-/* Writes DECODED_LEN(n) bytes. False: N characters that no encoder writes. */
-static bool
-decode(void *out, const char *s, size_t n)
-{
-	unsigned char *p = out;
-	uint32_t bits = 0;
-	int held = 0;
-
-	if (n % 4 == 1)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		const char *c = memchr(alphabet, s[i], sizeof(alphabet) - 1);
-
-		if (c == NULL)
-			return false;
-		bits = bits << 6 | (uint32_t)(c - alphabet);
-		held += 6;
-		if (held >= 8) {
-			held -= 8;
-			*p++ = (unsigned char)(bits >> held);
-		}
-	}
-	return (bits & ((1u << held) - 1)) == 0;
-}
 
 /* An empty secret is everybody's, hence none. */
 static bool
@@ -85,17 +36,17 @@ is_signed(const char *text, size_t n, const char *signature, const char *secret)
 {
 	unsigned char given[MAC_LEN], right[MAC_LEN];
 
-	return strlen(signature) == ENCODED_LEN(MAC_LEN) &&
-	       decode(given, signature, ENCODED_LEN(MAC_LEN)) && sign(right, text, n, secret) &&
-	       CRYPTO_memcmp(given, right, MAC_LEN) == 0;
+	return strlen(signature) == BASE64URL_LEN(MAC_LEN) &&
+	       base64url_decode(given, signature, BASE64URL_LEN(MAC_LEN)) &&
+	       sign(right, text, n, secret) && CRYPTO_memcmp(given, right, MAC_LEN) == 0;
 }
 
 static const char *
 decode_text(struct arena *a, const char *s, size_t n)
 {
-	char *text = arena_alloc(a, DECODED_LEN(n) + 1);
+	char *text = arena_alloc(a, BASE64URL_BYTES(n) + 1);
 
-	return text != NULL && decode(text, s, n) ? text : NULL;
+	return text != NULL && base64url_decode(text, s, n) ? text : NULL;
 }
 
 bool
@@ -119,9 +70,9 @@ token_open(const char *token, const char *secret, struct arena *a, const char **
 	if (head == NULL || body == NULL)
 		return false;
 	*header = head;
-	*header_len = DECODED_LEN(head_len);
+	*header_len = BASE64URL_BYTES(head_len);
 	*claims = body;
-	*claims_len = DECODED_LEN(body_len);
+	*claims_len = BASE64URL_BYTES(body_len);
 	return true;
 }
 
@@ -149,15 +100,16 @@ mint(char *out, size_t size, const char *claims, size_t n, const char *secret)
 	unsigned char mac[MAC_LEN];
 	char *end = token;
 
-	if (ENCODED_LEN(sizeof(header) - 1) + ENCODED_LEN(n) + ENCODED_LEN(MAC_LEN) + 2 > TOKEN_MAX)
+	if (BASE64URL_LEN(sizeof(header) - 1) + BASE64URL_LEN(n) + BASE64URL_LEN(MAC_LEN) + 2 >
+	    TOKEN_MAX)
 		return false;
-	end = encode(end, header, sizeof(header) - 1);
+	end = base64url_encode(end, header, sizeof(header) - 1);
 	*end++ = '.';
-	end = encode(end, claims, n);
+	end = base64url_encode(end, claims, n);
 	if (!sign(mac, token, (size_t)(end - token), secret))
 		return false;
 	*end++ = '.';
-	end = encode(end, mac, MAC_LEN);
+	end = base64url_encode(end, mac, MAC_LEN);
 	*end++ = '\0';
 	if ((size_t)(end - token) > size)
 		return false;

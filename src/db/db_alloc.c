@@ -253,14 +253,12 @@ release_one(struct db *db, const struct conf *conf, const struct db_alloc *al,
 	return db_alloc_end(db, conf, al, event, &end, moved, f);
 }
 
-enum cs_err
-db_alloc_release_node(struct db *db, const struct conf *conf, int64_t node, enum alloc_event event,
-    bool executing_too, int64_t *released, struct fault *f)
+/* Releases what NODE has in states up to LAST, and has held for HELD_S seconds. */
+static enum cs_err
+release(struct db *db, const struct conf *conf, int64_t node, enum alloc_event event,
+    enum alloc_state last, int64_t held_s, int64_t *released, struct fault *f)
 {
-	/* a node that is lost was silent so long: what it holds for less time it took since it came
-	 * back */
-	int64_t held_s = event == EV_NODE_LOST ? conf->offline_after_s : 0;
-	int64_t after = 0, count = 0;
+	int64_t after = 0;
 	bool more = true, moved;
 
 	while (more) {
@@ -282,13 +280,35 @@ db_alloc_release_node(struct db *db, const struct conf *conf, int64_t node, enum
 			};
 			more = true;
 			after = al.seq;
-			if (al.state == ALLOC_EXECUTING && !executing_too)
+			if (al.state > last)
 				continue;
 			TRY(release_one(db, conf, &al, event, &moved, f));
-			count += moved;
+			*released += moved;
 		}
 	}
+	return CS_OK;
+}
+
+enum cs_err
+db_alloc_release_node(struct db *db, const struct conf *conf, int64_t node, enum alloc_event event,
+    bool executing_too, int64_t *released, struct fault *f)
+{
+	enum alloc_state last = executing_too ? ALLOC_EXECUTING : ALLOC_CLAIMED;
+	/* a node that is lost was silent so long: what it holds for less time it took since it came
+	 * back */
+	int64_t held_s = event == EV_NODE_LOST ? conf->offline_after_s : 0;
+	int64_t count = 0;
+
+	TRY(release(db, conf, node, event, last, held_s, &count, f));
 	if (released != NULL)
 		*released = count;
 	return CS_OK;
+}
+
+enum cs_err
+db_alloc_unreserve_node(struct db *db, const struct conf *conf, int64_t node, struct fault *f)
+{
+	int64_t count = 0;
+
+	return release(db, conf, node, EV_NODE_INACTIVE, ALLOC_PENDING, 0, &count, f);
 }

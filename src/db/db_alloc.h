@@ -119,6 +119,10 @@ enum cs_err db_alloc_unassign(struct db *db, int64_t seq, int64_t ver, int64_t n
 enum cs_err db_alloc_release_node(struct db *db, const struct conf *conf, int64_t node,
     enum alloc_event event, bool executing_too, int64_t *released, struct fault *f) cs_mustcheck;
 
+/* Takes what is reserved for NODE away from it, as above. */
+enum cs_err db_alloc_unreserve_node(
+    struct db *db, const struct conf *conf, int64_t node, struct fault *f) cs_mustcheck;
+
 /* What a claim hands out: one row for each feed of SEQ; columns as in stmt_alloc.def, PACKAGE. */
 enum cs_err db_alloc_package(
     struct db *db, int64_t seq, struct db_rows *rows, struct fault *f) cs_mustcheck;

@@ -77,9 +77,10 @@ count_feeds(struct db *db, const struct db_dispatch_task *t, struct db_dispatch_
 	return CS_OK;
 }
 
+/* What nobody has claimed of TASK, but for what run RUN_ID itself has made. */
 static enum cs_err
-cancel_unclaimed(struct db *db, const struct conf *conf, int64_t task, const char *by,
-    int64_t *cancelled, struct fault *f)
+cancel_unclaimed(struct db *db, const struct conf *conf, int64_t task, const char *run_id,
+    const char *by, int64_t *cancelled, struct fault *f)
 {
 	char text[320];
 	const struct db_end end = { .error = msg_render(
@@ -90,7 +91,7 @@ cancel_unclaimed(struct db *db, const struct conf *conf, int64_t task, const cha
 	while (n > 0) {
 		auto_rows r = { 0 };
 
-		TRY(DB_QUERY(db, f, &r, STMT_TASK_UNCLAIMED, A_I(task)));
+		TRY(DB_QUERY(db, f, &r, STMT_TASK_UNCLAIMED, A_I(task), A_S(run_id)));
 		n = db_count(&r);
 		while (db_next(&r)) {
 			const struct db_alloc al = {
@@ -137,6 +138,36 @@ batch(struct db *db, const struct conf *conf, const char *run_id, int64_t task, 
 				  : rc;
 }
 
+/* AGAIN: one that is there already will do. */
+static enum cs_err
+create_run(struct db *db, const char *run_id, int64_t task, int64_t skipped_feeds, bool again,
+    struct fault *f)
+{
+	enum cs_err rc =
+	    DB_EXEC(db, f, NULL, STMT_RUN_CREATE, A_S(run_id), A_I(task), A_I(skipped_feeds));
+
+	if (rc != CS_ECONFLICT || !again)
+		return rc;
+	fault_clear(f);
+	return CS_OK;
+}
+
+/* What a run has done, whoever did it. */
+static enum cs_err
+read_run(struct db *db, const char *run_id, int64_t task, struct db_dispatch_result *out,
+    struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	TRY(DB_QUERY(db, f, &r, STMT_RUN_GET, A_S(run_id), A_I(task)));
+	if (!db_next(&r))
+		return cs_detail(f, CS_EBUSY, "run %s is gone", run_id);
+	out->created = db_i(&r, 0);
+	out->skipped_open = db_i(&r, 1);
+	out->skipped_feeds = db_i(&r, 2);
+	return CS_OK;
+}
+
 enum cs_err
 db_dispatch(struct db *db, const struct conf *conf, const struct db_dispatch_task *t,
     const char *run_id, const struct db_dispatch_options *opt, struct db_dispatch_result *out,
@@ -151,11 +182,11 @@ db_dispatch(struct db *db, const struct conf *conf, const struct db_dispatch_tas
 	TRY(db_dispatch_task_seq(db, t->id, &task, f));
 	TRY(count_feeds(db, t, out, f));
 	if (opt->force)
-		TRY(cancel_unclaimed(db, conf, task, opt->by, &out->cancelled, f));
-	TRY(DB_EXEC(db, f, NULL, STMT_RUN_CREATE, A_S(run_id), A_I(task), A_I(out->skipped_feeds)));
+		TRY(cancel_unclaimed(db, conf, task, run_id, opt->by, &out->cancelled, f));
+	TRY(create_run(db, run_id, task, out->skipped_feeds, opt->again, f));
 	while (!finished)
 		TRY(batch(db, conf, run_id, task, t->feeds == FEEDS_ALL, out, &finished, f));
-	return CS_OK;
+	return opt->again ? read_run(db, run_id, task, out, f) : CS_OK;
 }
 
 enum cs_err
@@ -178,7 +209,8 @@ db_dispatch_step(struct db *db, const struct conf *conf, const struct db_run *ru
 	if (feeds == FEEDS_BROKEN)
 		return DB_EXEC(db, f, NULL, STMT_RUN_FINISH, A_S(run->run_id), A_I(run->task));
 	if (strcmp(run->overlap, "replace") == 0 && run->cursor[0] == '\0')
-		TRY(cancel_unclaimed(db, conf, run->task, run->run_id, &done.cancelled, f));
+		TRY(cancel_unclaimed(
+		    db, conf, run->task, run->run_id, run->run_id, &done.cancelled, f));
 	return batch(db, conf, run->run_id, run->task, feeds == FEEDS_ALL, &done, &finished, f);
 }
 

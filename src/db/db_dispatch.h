@@ -35,6 +35,7 @@ struct db_dispatch_result {
 };
 
 struct db_dispatch_options {
+	bool again;	/* the run may be there already: go on with it, count all of it */
 	bool force;	/* cancel what nobody has claimed yet, first */
 	const char *by; /* who: stands in the reason of what force cancels */
 };

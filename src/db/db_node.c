@@ -234,6 +234,35 @@ db_node_delete(struct db *db, const struct conf *conf, const char *id, struct fa
 	return seq == 0 ? CS_OK : bury(db, conf, seq, f);
 }
 
+static enum cs_err
+set_draining(
+    struct db *db, const struct conf *conf, const char *id, bool on, int64_t *seq, struct fault *f)
+{
+	auto_tx tx = { 0 };
+	int type;
+
+	TRY(db_begin(db, &tx, f));
+	TRY(lock_ours(db, id, seq, f));
+	TRY(lock_shown(db, id, &type, f));
+	if (type < 0)
+		return no_node(f);
+	if (type != NODE_CHILD)
+		return cs_fail(f, CS_EINPUT, MSG_CHILD_DRAINS);
+	if (*seq == 0)
+		TRY(follow(db, conf, id, seq, f));
+	TRY(DB_EXEC(db, f, NULL, STMT_NODE_DRAIN, A_I(on), A_I(*seq)));
+	return db_commit(&tx, f);
+}
+
+enum cs_err
+db_node_drain(struct db *db, const struct conf *conf, const char *id, bool on, struct fault *f)
+{
+	int64_t seq;
+
+	TRY(set_draining(db, conf, id, on, &seq, f));
+	return on ? db_alloc_unreserve_node(db, conf, seq, f) : CS_OK;
+}
+
 enum cs_err
 db_node_rotate(struct db *db, const char *id, char key[CREDENTIAL_LEN + 1],
     char secret[CREDENTIAL_LEN + 1], struct fault *f)

@@ -68,6 +68,12 @@ enum cs_err db_node_update(struct db *db, const struct conf *conf, const char *i
  * CS_ENOTFOUND MSG_NO_NODE. */
 enum cs_err db_node_delete(
     struct db *db, const struct conf *conf, const char *id, struct fault *f) cs_mustcheck;
+/*
+ * Child ID gets no new work from now on (ON) or does again. What is reserved for it returns to the
+ * pool at once; what it holds it finishes. CS_ENOTFOUND MSG_NO_NODE; CS_EINPUT for a parent.
+ */
+enum cs_err db_node_drain(
+    struct db *db, const struct conf *conf, const char *id, bool on, struct fault *f) cs_mustcheck;
 /* Gives child ID a new credential, of which only the hash is kept; the former is void from now on.
  * CS_ENOTFOUND MSG_NO_NODE; CS_EINPUT MSG_CHILD_ONLY for a parent. */
 enum cs_err db_node_rotate(struct db *db, const char *id, char key[CREDENTIAL_LEN + 1],

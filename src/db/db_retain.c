@@ -58,7 +58,7 @@ retain_allocations(struct db *db, const struct conf *conf, uint64_t *n, struct f
 enum cs_err
 db_retain(struct db *db, const struct conf *conf, int64_t *n, struct fault *f)
 {
-	uint64_t allocations = 0, runs = 0, logs = 0;
+	uint64_t allocations = 0, runs = 0, logs = 0, keys = 0, logins = 0;
 
 	if (conf->keep_allocations_s > 0) {
 		TRY(retain_allocations(db, conf, &allocations, f));
@@ -68,6 +68,9 @@ db_retain(struct db *db, const struct conf *conf, int64_t *n, struct fault *f)
 	if (conf->keep_logs_s > 0)
 		TRY(DB_EXEC(db, f, &logs, STMT_DROP_LOGS, A_I(conf->keep_logs_s),
 		    A_I(conf->retention_batch)));
-	*n = (int64_t)(allocations + runs + logs);
+	TRY(DB_EXEC(db, f, &keys, STMT_IDEM_PURGE, A_I(conf->retention_batch)));
+	TRY(DB_EXEC(db, f, &logins, STMT_LOGIN_PURGE, A_I(conf->login_window_s),
+	    A_I(conf->retention_batch)));
+	*n = (int64_t)(allocations + runs + logs + keys + logins);
 	return CS_OK;
 }

@@ -114,27 +114,27 @@ const struct view view_feed_status = { feed_status_cols, ARRAY_LEN(feed_status_c
 
 /* The statements of one combination of filters. */
 struct filtered {
-	enum stmt_id page, total;
+	enum stmt_id page, after, total; /* after: where the listing has cursors */
 };
 
 /* By filter: 1 task, 2 node, 4 status. */
 static const struct filtered allocations[8] = {
-	{ STMT_VIEW_ALLOCS_ALL, STMT_VIEW_TOTAL_ALL },
-	{ STMT_VIEW_ALLOCS_T, STMT_VIEW_TOTAL_T },
-	{ STMT_VIEW_ALLOCS_N, STMT_VIEW_TOTAL_N },
-	{ STMT_VIEW_ALLOCS_TN, STMT_VIEW_TOTAL_TN },
-	{ STMT_VIEW_ALLOCS_S, STMT_VIEW_TOTAL_S },
-	{ STMT_VIEW_ALLOCS_TS, STMT_VIEW_TOTAL_TS },
-	{ STMT_VIEW_ALLOCS_NS, STMT_VIEW_TOTAL_NS },
-	{ STMT_VIEW_ALLOCS_TNS, STMT_VIEW_TOTAL_TNS },
+	{ STMT_VIEW_ALLOCS_ALL, STMT_VIEW_AFTER_ALL, STMT_VIEW_TOTAL_ALL },
+	{ STMT_VIEW_ALLOCS_T, STMT_VIEW_AFTER_T, STMT_VIEW_TOTAL_T },
+	{ STMT_VIEW_ALLOCS_N, STMT_VIEW_AFTER_N, STMT_VIEW_TOTAL_N },
+	{ STMT_VIEW_ALLOCS_TN, STMT_VIEW_AFTER_TN, STMT_VIEW_TOTAL_TN },
+	{ STMT_VIEW_ALLOCS_S, STMT_VIEW_AFTER_S, STMT_VIEW_TOTAL_S },
+	{ STMT_VIEW_ALLOCS_TS, STMT_VIEW_AFTER_TS, STMT_VIEW_TOTAL_TS },
+	{ STMT_VIEW_ALLOCS_NS, STMT_VIEW_AFTER_NS, STMT_VIEW_TOTAL_NS },
+	{ STMT_VIEW_ALLOCS_TNS, STMT_VIEW_AFTER_TNS, STMT_VIEW_TOTAL_TNS },
 };
 
 /* By filter: 1 node, 2 operation. */
 static const struct filtered syncs[4] = {
-	{ STMT_VIEW_SYNC_ALL, STMT_VIEW_SYNC_TOTAL_ALL },
-	{ STMT_VIEW_SYNC_N, STMT_VIEW_SYNC_TOTAL_N },
-	{ STMT_VIEW_SYNC_O, STMT_VIEW_SYNC_TOTAL_O },
-	{ STMT_VIEW_SYNC_NO, STMT_VIEW_SYNC_TOTAL_NO },
+	{ STMT_VIEW_SYNC_ALL, STMT_VIEW_SYNC_AFTER_ALL, STMT_VIEW_SYNC_TOTAL_ALL },
+	{ STMT_VIEW_SYNC_N, STMT_VIEW_SYNC_AFTER_N, STMT_VIEW_SYNC_TOTAL_N },
+	{ STMT_VIEW_SYNC_O, STMT_VIEW_SYNC_AFTER_O, STMT_VIEW_SYNC_TOTAL_O },
+	{ STMT_VIEW_SYNC_NO, STMT_VIEW_SYNC_AFTER_NO, STMT_VIEW_SYNC_TOTAL_NO },
 };
 
 #define FILTERS_MAX 3
@@ -142,7 +142,7 @@ static const struct filtered syncs[4] = {
 /* What a listing is asked for: the filters that are set, and by them the statements. */
 struct choice {
 	const struct filtered *stmt;
-	struct db_arg args[FILTERS_MAX + 2]; /* room for limit and offset */
+	struct db_arg args[FILTERS_MAX + 5]; /* room for a cursor and the limit */
 	size_t n;
 };
 
@@ -177,11 +177,18 @@ choose_sync(const struct view_sync_filter *filter)
 }
 
 static enum cs_err
-read_page(struct db *db, struct choice c, int64_t limit, int64_t offset, struct db_rows *rows,
+read_page(struct db *db, struct choice c, const struct view_page *page, struct db_rows *rows,
     struct fault *f)
 {
-	c.args[c.n++] = A_I(limit);
-	c.args[c.n++] = A_I(offset);
+	const struct db_arg after[] = { A_S(page->at), A_S(page->at), A_S(page->id),
+		A_S(page->at) };
+
+	for (size_t i = 0; page->id != NULL && i < ARRAY_LEN(after); i++)
+		c.args[c.n++] = after[i];
+	c.args[c.n++] = A_I(page->limit);
+	if (page->id != NULL)
+		return db_query(db, f, rows, c.stmt->after, c.args, c.n);
+	c.args[c.n++] = A_I(page->offset);
 	return db_query(db, f, rows, c.stmt->page, c.args, c.n);
 }
 
@@ -197,10 +204,10 @@ read_total(struct db *db, struct choice c, int64_t max, int64_t *total, struct f
 }
 
 enum cs_err
-db_view_allocations(struct db *db, const struct view_filter *filter, int64_t limit, int64_t offset,
+db_view_allocations(struct db *db, const struct view_filter *filter, const struct view_page *page,
     struct db_rows *rows, struct fault *f)
 {
-	return read_page(db, choose_allocations(filter), limit, offset, rows, f);
+	return read_page(db, choose_allocations(filter), page, rows, f);
 }
 
 enum cs_err
@@ -211,10 +218,10 @@ db_view_allocations_total(
 }
 
 enum cs_err
-db_view_sync(struct db *db, const struct view_sync_filter *filter, int64_t limit, int64_t offset,
+db_view_sync(struct db *db, const struct view_sync_filter *filter, const struct view_page *page,
     struct db_rows *rows, struct fault *f)
 {
-	return read_page(db, choose_sync(filter), limit, offset, rows, f);
+	return read_page(db, choose_sync(filter), page, rows, f);
 }
 
 enum cs_err
@@ -256,8 +263,8 @@ db_view_feed_status_total(
     struct db *db, const char *feed_id, int64_t max, int64_t *total, struct fault *f)
 {
 	static const struct filtered stmts[2] = {
-		{ STMT_VIEW_STATUS_ALL, STMT_VIEW_STATUS_TOTAL_ALL },
-		{ STMT_VIEW_STATUS_F, STMT_VIEW_STATUS_TOTAL_F },
+		{ .total = STMT_VIEW_STATUS_TOTAL_ALL },
+		{ .total = STMT_VIEW_STATUS_TOTAL_F },
 	};
 
 	return read_total(db, choose(stmts, &feed_id, 1), max, total, f);

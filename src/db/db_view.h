@@ -26,6 +26,9 @@ struct view {
 	size_t ncols;
 };
 
+/* The columns that these are sorted by; ids are the first ones. */
+#define VIEW_ALLOCATION_TIME 17
+#define VIEW_SYNC_TIME	     8
 extern const struct view view_allocation, view_attempt, view_beat;
 extern const struct view view_pulled_feed, view_pulled_task, view_sync, view_feed_status;
 
@@ -37,9 +40,17 @@ struct view_filter {
 	const char *task_id, *node_id, *status;
 };
 
+/* Which rows of a listing: up to LIMIT from OFFSET on, or (ID not NULL) behind the row of this time
+ * and id. Rows without a time come last. */
+struct view_page {
+	int64_t limit, offset;
+	const char *id;
+	const char *at; /* NULL: it has none */
+};
+
 /* A page of view_allocation, newest first. */
-enum cs_err db_view_allocations(struct db *db, const struct view_filter *filter, int64_t limit,
-    int64_t offset, struct db_rows *rows, struct fault *f) cs_mustcheck;
+enum cs_err db_view_allocations(struct db *db, const struct view_filter *filter,
+    const struct view_page *page, struct db_rows *rows, struct fault *f) cs_mustcheck;
 /* How many FILTER matches, counted up to MAX. */
 enum cs_err db_view_allocations_total(struct db *db, const struct view_filter *filter, int64_t max,
     int64_t *total, struct fault *f) cs_mustcheck;
@@ -59,8 +70,8 @@ struct view_sync_filter {
 	const char *node_id, *operation;
 };
 /* A page of view_sync, newest first; and how many there are, counted up to MAX. */
-enum cs_err db_view_sync(struct db *db, const struct view_sync_filter *filter, int64_t limit,
-    int64_t offset, struct db_rows *rows, struct fault *f) cs_mustcheck;
+enum cs_err db_view_sync(struct db *db, const struct view_sync_filter *filter,
+    const struct view_page *page, struct db_rows *rows, struct fault *f) cs_mustcheck;
 enum cs_err db_view_sync_total(struct db *db, const struct view_sync_filter *filter, int64_t max,
     int64_t *total, struct fault *f) cs_mustcheck;
 

@@ -42,7 +42,7 @@ def test_rows(s, t):
     admin = s.admin()
     every = admin.get("/allocations")
     t.eq(every["data.total"], 3, "three allocations", repr(every))
-    t.eq(every["data.page"], {"limit": 50, "offset": 0}, "page by default")
+    t.eq(every["data.page"], {"limit": 50, "offset": 0, "next_cursor": None}, "page by default")
     row = every.data["list"][0]
     t.eq(sorted(row), sorted(FIELDS), "the fields of a row")
     s.table(t, [("GET", "/allocations", admin, None, 200,
@@ -88,11 +88,56 @@ def test_pages(s, t):
     t.eq(ids(admin.get("/allocations?limit=2")), every[:2], "the first page")
     second = admin.get("/allocations?limit=2&offset=2")
     t.eq(ids(second), every[2:], "the second")
-    t.eq(second["data.page"], {"limit": 2, "offset": 2}, "says which it is")
+    t.eq(second["data.page"], {"limit": 2, "offset": 2, "next_cursor": None}, "says which it is")
     past = admin.get("/allocations?offset=1000")
     t.eq((ids(past), past["data.total"]), ([], 3), "past the end")
     for query in ("limit=0", "limit=201", "limit=-1", "limit=x", "limit=1x", "offset=-1", "offset=x"):
         s.table(t, [("GET", "/allocations?" + query, admin, None, 422, {"data.field": query.split("=")[0]})])
+
+
+def walk(client, query):
+    """Every id by cursors, page after page, and the answers."""
+    rows, answers, cursor = [], [], None
+    while cursor or not answers:
+        answers.append(client.get("/allocations?" + query + ("&cursor=" + cursor if cursor else "")))
+        rows += ids(answers[-1])
+        cursor = answers[-1]["data.page"].get("next_cursor")
+    return rows, answers
+
+
+def test_cursors(s, t):
+    """pages by cursor"""
+    admin = s.admin()
+    s.sql("INSERT INTO we_cascade_task_allocations (id, task_id, feed_ids, status, created_at)"
+          " SELECT CONCAT('c', LPAD(seq, 4, '0')), 'cur', '[]', IF(seq MOD 2, 'failed', 'completed'),"
+          " IF(seq <= 20, NULL, '2026-01-01' - INTERVAL seq DIV 50 SECOND) FROM seq_1_to_500")
+    every = [r["id"] for r in s.sql("SELECT id FROM we_cascade_task_allocations WHERE task_id = 'cur'"
+                                    " ORDER BY created_at DESC, id DESC")]
+    for limit in (1, 7, 50, 100, 200):
+        rows, answers = walk(admin, "task_id=cur&limit=%d" % limit)
+        t.eq((rows == every, len(answers)), (True, -(-500 // limit)), "each row once, in order, by %d" % limit)
+    t.eq((answers[0]["data.page.offset"], "offset" in answers[1]["data.page"], answers[1]["data.total"]), (0, False, 500),
+         "by cursor there is no offset")
+    for query in ("task_id=cur&status=failed", "status=failed", ""):
+        by_offset = []
+        while len(by_offset) % 90 == 0:
+            by_offset += ids(admin.get("/allocations?%s&limit=90&offset=%d" % (query, len(by_offset))))
+        t.eq(walk(admin, query + "&limit=90")[0], by_offset, "the same rows as by offset: " + query)
+    first = admin.get("/allocations?task_id=cur&limit=100")
+    gone, cursor = every[99], first["data.page.next_cursor"]
+    s.sql("DELETE FROM we_cascade_task_allocations WHERE id IN ('%s', '%s')" % (gone, every[5]))
+    s.sql("INSERT INTO we_cascade_task_allocations (id, task_id, feed_ids, status, created_at)"
+          " VALUES ('new', 'cur', '[]', 'failed', UTC_TIMESTAMP())")
+    t.eq(ids(admin.get("/allocations?task_id=cur&limit=100&cursor=" + cursor)), every[100:200],
+         "rows that come and go move no page, not even the cursor's own")
+    t.eq(ids(admin.get("/allocations?task_id=cur&limit=3&cursor=" + cursor)), every[100:103], "the limit may change")
+    t.ok(re.match(r"^[A-Za-z0-9_-]+$", cursor), "a cursor needs no escapes", cursor)
+    for bad in ("x", "=", "AA==", cursor + "=", cursor[:-1], cursor[1:], "A" * 3000, "MjAyNg", "%0A", "b2RkCmM", cursor + "AA", "CgA", "Cg"):
+        answer = admin.get("/allocations?cursor=" + bad)
+        t.eq((answer.status, answer["data.field"]), (422, "cursor"), "cursor %s is refused" % bad[:20], repr(answer))
+    both = admin.get("/allocations?offset=0&cursor=" + cursor)
+    t.eq((both.status, both["data.field"], both["data.reason"]), (422, "offset", "不能与 cursor 同时使用"), "offset beside it too")
+    s.sql("DELETE FROM we_cascade_task_allocations WHERE task_id = 'cur'")
 
 
 def test_access(s, t):
@@ -222,5 +267,5 @@ def test_many(s, t):
     ])
 
 
-run(prepare, test_rows, test_filters, test_pages, test_access, test_attempts, test_counts, test_strange_rows,
+run(prepare, test_rows, test_filters, test_pages, test_cursors, test_access, test_attempts, test_counts, test_strange_rows,
     test_many, workers=2, cascaded=False)

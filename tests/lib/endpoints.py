@@ -66,12 +66,17 @@ ENDPOINTS = {
         "sync_config": Field("object")}),
     ("DELETE", "/nodes/{id}"): Endpoint(ADMIN, missing=("/nodes/" + UNKNOWN, None)),
     ("POST", "/nodes/{id}/credentials"): Endpoint(ADMIN, missing=("/nodes/%s/credentials" % UNKNOWN, None)),
+    ("POST", "/nodes/{id}/drain"): Endpoint(ADMIN, missing=("/nodes/%s/drain" % UNKNOWN, None)),
+    ("POST", "/nodes/{id}/resume"): Endpoint(ADMIN, missing=("/nodes/%s/resume" % UNKNOWN, None)),
     ("POST", "/nodes/{id}/test-connection"): Endpoint(ADMIN, {}, True, missing=("/nodes/%s/test-connection" % UNKNOWN, {})),
     ("GET", "/sync-logs"): Endpoint(USER, query=PAGE),
     ("POST", "/dispatch-task"): Endpoint(ADMIN, query={"force": (0, 1)}, missing=("/dispatch-task?task_id=" + UNKNOWN, None)),
     ("GET", "/allocations"): Endpoint(USER, query=PAGE, choice=("status",)),
     ("GET", "/allocations/{id}"): Endpoint(USER, missing=("/allocations/" + UNKNOWN, None)),
     ("POST", "/allocations/{id}/cancel"): Endpoint(ADMIN, {}, True, missing=("/allocations/%s/cancel" % UNKNOWN, None)),
+    ("POST", "/allocations/{id}/requeue"): Endpoint(ADMIN, missing=("/allocations/%s/requeue" % UNKNOWN, None)),
+    ("GET", "/allocations/{id}/explain"): Endpoint(USER, missing=("/allocations/%s/explain" % UNKNOWN, None)),
+    ("POST", "/allocations/requeue"): Endpoint(ADMIN),
     ("GET", "/pending-allocations"): Endpoint(USER),
     ("GET", "/feed-status"): Endpoint(USER, query=PAGE),
     ("POST", "/start-scheduler"): Endpoint(ADMIN, {}, True),
@@ -103,10 +108,10 @@ ENDPOINTS = {
 
 
 def routed():
-    """(method, path) of every row of the route table that is below the mounts."""
+    """(method, path) of every row of the route table that is below the mounts and not for everybody."""
     with open(os.path.join(SOURCE, "fcgi", "routes.c")) as file:
-        rows = re.findall(r'\{\s*M_(\w+),\s*"([^"]+)",\s*\w+,\s*\w+,\s*([\w| ]+),', file.read())
-    return [(method, path) for method, path, flags in rows if "R_TOP" not in flags]
+        rows = re.findall(r'\{\s*M_(\w+),\s*"([^"]+)",\s*(\w+),\s*\w+,\s*([\w| ]+),', file.read())
+    return [(method, path) for method, path, auth, flags in rows if "R_TOP" not in flags and auth != "AUTH_NONE"]
 
 
 def served():

@@ -33,6 +33,7 @@ OWNERS = {
     r"(.*/)?(fcgiapp|fcgi_stdio|fcgios|fcgimisc|fastcgi)\.h": "fcgi",
     r"(.*/)?json\.h|(.*/)?json_\w+\.h|json-c/.*": "json",
     r"curl/.*": "net",
+    r"zlib\.h": "fcgi",
     r"(.*/)?libconfig\.h": "conf",
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
