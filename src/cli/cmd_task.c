@@ -136,6 +136,8 @@ read_task(struct cli *c, const char *name, const char *name_field, struct db_tas
 		.max_attempts = cli_num(c, OPT_MAX_ATTEMPTS, DB_KEEP),
 		.priority = cli_num(c, OPT_PRIORITY, DB_KEEP),
 		.timezone = cli_text(c, OPT_ZONE),
+		.misfire = cli_text(c, OPT_MISFIRE),
+		.overlap = cli_text(c, OPT_OVERLAP),
 	};
 	if (name != NULL && (*name == '\0' || utf8_chars(name) > TASK_NAME_MAX))
 		return cs_bad(&c->fault, name_field, MSG_R_LENGTH, 1LL, (long long)TASK_NAME_MAX);

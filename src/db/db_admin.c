@@ -23,6 +23,8 @@ static const struct view_col task_cols[] = {
 	{ "max_attempts", VIEW_INT },
 	{ "priority", VIEW_INT },
 	{ "timezone", VIEW_TEXT },
+	{ "misfire", VIEW_TEXT },
+	{ "overlap", VIEW_TEXT },
 	{ "created_at", VIEW_TEXT },
 	{ "updated_at", VIEW_TEXT },
 };
@@ -102,10 +104,11 @@ task_put_own(struct db *db, const char *id, const struct db_task *t, struct faul
 	struct db_arg priority = keep_or(t->priority);
 
 	if (feeds.type == 'n' && attempts.type == 'n' && priority.type == 'n' &&
-	    t->timezone == NULL)
+	    t->timezone == NULL && t->misfire == NULL && t->overlap == NULL)
 		return CS_OK;
 	return DB_EXEC(db, f, NULL, STMT_ADMIN_TASK_OWN, A_S(id), feeds, attempts, priority,
-	    A_S(t->timezone), feeds, attempts, priority, A_S(t->timezone));
+	    A_S(t->timezone), A_S(t->misfire), A_S(t->overlap), feeds, attempts, priority,
+	    A_S(t->timezone), A_S(t->misfire), A_S(t->overlap));
 }
 
 enum cs_err

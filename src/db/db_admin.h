@@ -26,6 +26,8 @@ struct db_task {
 	int64_t max_attempts; /* 0: the configuration's */
 	int64_t priority;
 	const char *timezone; /* of cron_exp; "": the configuration's */
+	const char *misfire;  /* once, skip, all */
+	const char *overlap;  /* skip, queue, replace */
 };
 
 /* Rows of view_task, oldest first. */
