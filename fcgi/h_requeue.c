@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POST /allocations/{id}/requeue and POST /allocations/requeue?task_id=: what has failed, timed out
- * or was cancelled goes back into the pool, one by one or all that a task has.
+ * POST /allocations/{id}/requeue and POST /dead-letters/requeue?task_id=: what has failed, timed
+ * out or was cancelled goes back into the pool, one by one or all that a task has.
  */
 #include "fcgi/handlers.h"
 
@@ -17,7 +17,7 @@ h_allocation_requeue(struct ctx *c)
 }
 
 enum cs_err
-h_allocations_requeue(struct ctx *c)
+h_dead_letters_requeue(struct ctx *c)
 {
 	struct db_requeued done;
 	const char *task_id, *status;

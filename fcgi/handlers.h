@@ -40,7 +40,7 @@ enum cs_err h_dispatch_task(struct ctx *c);
 enum cs_err h_allocation_explain(struct ctx *c);
 /* h_requeue.c */
 enum cs_err h_allocation_requeue(struct ctx *c);
-enum cs_err h_allocations_requeue(struct ctx *c);
+enum cs_err h_dead_letters_requeue(struct ctx *c);
 /* h_feed.c */
 enum cs_err h_feed_list(struct ctx *c);
 enum cs_err h_task_list(struct ctx *c);

@@ -28,7 +28,7 @@ const struct route routes[] = {
 	{ M_GET, "/allocations/{id}/explain", AUTH_READ, BODY_NONE, 0, h_allocation_explain },
 	{ M_POST, "/allocations/{id}/cancel", AUTH_ADMIN, BODY_OPTIONAL, 0, h_allocation_cancel },
 	{ M_POST, "/allocations/{id}/requeue", AUTH_ADMIN, BODY_NONE, 0, h_allocation_requeue },
-	{ M_POST, "/allocations/requeue", AUTH_ADMIN, BODY_NONE, 0, h_allocations_requeue },
+	{ M_POST, "/dead-letters/requeue", AUTH_ADMIN, BODY_NONE, 0, h_dead_letters_requeue },
 	{ M_GET, "/pending-allocations", AUTH_READ, BODY_NONE, 0, h_pending_allocations },
 	{ M_GET, "/feed-status", AUTH_READ, BODY_NONE, 0, h_feed_status },
 	{ M_POST, "/start-scheduler", AUTH_ADMIN, BODY_OPTIONAL, 0, h_scheduler_start },

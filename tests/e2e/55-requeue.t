@@ -109,9 +109,9 @@ def test_refused(s, t):
     t.eq(requeue(s, "werss").status, 200, "one of WeRSS's dispatcher is no different")
     t.eq(requeue(s, "WERSS").status, 404, "an id is the same byte for byte")
     node, user = s.new_node("nobody"), reader(s)
-    for path in ("/allocations/%s/requeue" % old, "/allocations/requeue?task_id=tn"):
+    for path in ("/allocations/%s/requeue" % old, "/dead-letters/requeue?task_id=tn"):
         s.table(t, [("POST", path, None, None, 401, None), ("POST", path, node, None, 403, None),
-                    ("POST", path, user, None, 403, None), ("PUT", path, s.admin(), {}, 405, None)])
+                    ("POST", path, user, None, 403, None), ("PUT", path, s.admin(), {}, 405, {"@Allow": "POST"})])
     consistent(s, t)
 
 
@@ -129,17 +129,17 @@ def test_all_of_a_task(s, t):
     clear(s)
     admin = s.admin()
     s.table(t, [
-        ("POST", "/allocations/requeue", admin, None, 422, {"data.field": "task_id"}),
-        ("POST", "/allocations/requeue?task_id=tb&status=pending", admin, None, 422, {"data.field": "status"}),
-        ("POST", "/allocations/requeue?task_id=nix", admin, None, 404, {"message": "任务不存在"}),
+        ("POST", "/dead-letters/requeue", admin, None, 422, {"data.field": "task_id"}),
+        ("POST", "/dead-letters/requeue?task_id=tb&status=pending", admin, None, 422, {"data.field": "status"}),
+        ("POST", "/dead-letters/requeue?task_id=nix", admin, None, 404, {"message": "任务不存在"}),
     ])
-    done = admin.post("/allocations/requeue?task_id=tb&status=timeout")
+    done = admin.post("/dead-letters/requeue?task_id=tb&status=timeout")
     t.eq(done.data, {"requeued": 15, "skipped": 0}, "those of one status")
-    done = admin.post("/allocations/requeue?task_id=tb")
+    done = admin.post("/dead-letters/requeue?task_id=tb")
     t.eq((done.data, done["message"]), ({"requeued": 15, "skipped": 0}, "已重新排队 15 个任务分配，跳过 0 个"), "the other failures")
-    done = admin.post("/allocations/requeue?task_id=tb&status=cancelled")
+    done = admin.post("/dead-letters/requeue?task_id=tb&status=cancelled")
     t.eq(done.data, {"requeued": 0, "skipped": 30}, "what was cancelled has something newer open")
-    t.eq(admin.post("/allocations/requeue?task_id=tb").data, {"requeued": 0, "skipped": 0}, "nothing is left")
+    t.eq(admin.post("/dead-letters/requeue?task_id=tb").data, {"requeued": 0, "skipped": 0}, "nothing is left")
     t.eq(s.value("SELECT COUNT(*) FROM cascade_open o JOIN cascade_task t ON t.seq = o.task WHERE t.task_id = 'tb'"), "30",
          "every feed is open once")
     clear(s)

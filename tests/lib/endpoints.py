@@ -76,7 +76,7 @@ ENDPOINTS = {
     ("POST", "/allocations/{id}/cancel"): Endpoint(ADMIN, {}, True, missing=("/allocations/%s/cancel" % UNKNOWN, None)),
     ("POST", "/allocations/{id}/requeue"): Endpoint(ADMIN, missing=("/allocations/%s/requeue" % UNKNOWN, None)),
     ("GET", "/allocations/{id}/explain"): Endpoint(USER, missing=("/allocations/%s/explain" % UNKNOWN, None)),
-    ("POST", "/allocations/requeue"): Endpoint(ADMIN),
+    ("POST", "/dead-letters/requeue"): Endpoint(ADMIN),
     ("GET", "/pending-allocations"): Endpoint(USER),
     ("GET", "/feed-status"): Endpoint(USER, query=PAGE),
     ("POST", "/start-scheduler"): Endpoint(ADMIN, {}, True),
