@@ -7,8 +7,10 @@
 #include "db/db_alloc.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "core/ident.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* error_message of what ends an attempt or a life without a report that says why. */
@@ -253,6 +255,40 @@ release_one(struct db *db, const struct conf *conf, const struct db_alloc *al,
 	return db_alloc_end(db, conf, al, event, &end, moved, f);
 }
 
+struct db_alloc
+db_alloc_of_row(const struct db_rows *r)
+{
+	return (struct db_alloc){
+		.found = true,
+		.id = db_s(r, 0),
+		.seq = db_i(r, 1),
+		.state = (enum alloc_state)db_i(r, 2),
+		.ver = db_i(r, 3),
+		.node = db_i(r, 4),
+		.attempt = db_i(r, 5),
+		.failures = (int)db_i(r, 6),
+		.losts = (int)db_i(r, 7),
+		.max_attempts = (int)db_i(r, 8),
+	};
+}
+
+enum cs_err
+db_alloc_end_row(struct db *db, const struct conf *conf, const struct db_rows *r,
+    enum alloc_event event, const struct db_end *end, int64_t *n, struct fault *f)
+{
+	const struct db_alloc al = db_alloc_of_row(r);
+	bool moved = false;
+	enum cs_err rc = db_alloc_end(db, conf, &al, event, end, &moved, f);
+
+	*n += moved;
+	if (rc == CS_OK || rc == CS_EDBDOWN)
+		return rc;
+	snprintf(f->field, sizeof(f->field), "%s", al.id);
+	log_fault(LOG_LVL_ERROR, alloc_event_name(event), f);
+	fault_clear(f);
+	return CS_OK;
+}
+
 /* Releases what NODE has in states up to LAST, and has held for HELD_S seconds. */
 static enum cs_err
 release(struct db *db, const struct conf *conf, int64_t node, enum alloc_event event,
@@ -267,17 +303,8 @@ release(struct db *db, const struct conf *conf, int64_t node, enum alloc_event e
 		more = false;
 		TRY(DB_QUERY(db, f, &r, STMT_OPEN_OF_NODE, A_I(node), A_I(after), A_I(held_s)));
 		while (db_next(&r)) {
-			struct db_alloc al = {
-				.id = db_s(&r, 0),
-				.seq = db_i(&r, 1),
-				.state = (enum alloc_state)db_i(&r, 2),
-				.ver = db_i(&r, 3),
-				.node = db_i(&r, 4),
-				.attempt = db_i(&r, 5),
-				.failures = (int)db_i(&r, 6),
-				.losts = (int)db_i(&r, 7),
-				.max_attempts = (int)db_i(&r, 8),
-			};
+			const struct db_alloc al = db_alloc_of_row(&r);
+
 			more = true;
 			after = al.seq;
 			if (al.state > last)

@@ -59,6 +59,15 @@ struct db_end {
 enum cs_err db_alloc_end(struct db *db, const struct conf *conf, const struct db_alloc *al,
     enum alloc_event event, const struct db_end *end, bool *moved, struct fault *f) cs_mustcheck;
 
+/* The allocation of a row of OPEN_COLUMNS (stmt.def); its text lives as long as the rows. */
+struct db_alloc db_alloc_of_row(const struct db_rows *r);
+/*
+ * Ends the allocation of R's row by EVENT and counts it in *N if it moved. A failure of this one is
+ * logged and does not keep the caller from the next; CS_EDBDOWN does.
+ */
+enum cs_err db_alloc_end_row(struct db *db, const struct conf *conf, const struct db_rows *r,
+    enum alloc_event event, const struct db_end *end, int64_t *n, struct fault *f) cs_mustcheck;
+
 enum db_claim { CLAIM_TAKEN, CLAIM_MISSED };
 /*
  * Claims. A claimer reads candidates without locks, then takes one by compare-and-set.

@@ -56,27 +56,12 @@ db_expire_leases(struct db *db, const struct conf *conf, int64_t *n, struct faul
 {
 	const struct db_end end = { 0 };
 	auto_rows r = { 0 };
-	bool moved;
 
 	*n = 0;
 	TRY(DB_QUERY(db, f, &r, STMT_LAPSED, A_I(conf->max_run_s)));
-	while (db_next(&r)) {
-		const struct db_alloc al = {
-			.id = db_s(&r, 0),
-			.seq = db_i(&r, 1),
-			.state = (enum alloc_state)db_i(&r, 2),
-			.ver = db_i(&r, 3),
-			.node = db_i(&r, 4),
-			.attempt = db_i(&r, 5),
-			.failures = (int)db_i(&r, 6),
-			.losts = (int)db_i(&r, 7),
-			.max_attempts = (int)db_i(&r, 8),
-		};
-
-		TRY(db_alloc_end(
-		    db, conf, &al, db_i(&r, 9) != 0 ? EV_MAX_RUN : EV_LAPSE, &end, &moved, f));
-		*n += moved;
-	}
+	while (db_next(&r))
+		TRY(db_alloc_end_row(
+		    db, conf, &r, db_i(&r, 9) != 0 ? EV_MAX_RUN : EV_LAPSE, &end, n, f));
 	return CS_OK;
 }
 
@@ -101,22 +86,10 @@ db_fail_orphans(struct db *db, const struct conf *conf, int64_t *n, struct fault
 {
 	const struct db_end end = { 0 };
 	auto_rows r = { 0 };
-	bool moved;
 
 	*n = 0;
 	TRY(DB_QUERY(db, f, &r, STMT_ORPHANS));
-	while (db_next(&r)) {
-		const struct db_alloc al = {
-			.id = db_s(&r, 0),
-			.seq = db_i(&r, 1),
-			.state = ALLOC_PENDING,
-			.ver = db_i(&r, 2),
-			.node = db_i(&r, 3),
-			.attempt = db_i(&r, 4),
-		};
-
-		TRY(db_alloc_end(db, conf, &al, EV_GONE, &end, &moved, f));
-		*n += moved;
-	}
+	while (db_next(&r))
+		TRY(db_alloc_end_row(db, conf, &r, EV_GONE, &end, n, f));
 	return CS_OK;
 }

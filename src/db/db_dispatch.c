@@ -85,28 +85,16 @@ cancel_unclaimed(struct db *db, const struct conf *conf, int64_t task, const cha
 	char text[320];
 	const struct db_end end = { .error = msg_render(
 					text, sizeof(text), LANG_ZH, MSG_E_CANCELLED, by) };
-	size_t n = 1;
-	bool moved;
+	int64_t before;
 
-	while (n > 0) {
+	do {
 		auto_rows r = { 0 };
 
+		before = *cancelled;
 		TRY(DB_QUERY(db, f, &r, STMT_TASK_UNCLAIMED, A_I(task), A_S(run_id)));
-		n = db_count(&r);
-		while (db_next(&r)) {
-			const struct db_alloc al = {
-				.id = db_s(&r, 0),
-				.seq = db_i(&r, 1),
-				.state = ALLOC_PENDING,
-				.ver = db_i(&r, 2),
-				.node = db_i(&r, 3),
-				.attempt = db_i(&r, 4),
-			};
-
-			TRY(db_alloc_end(db, conf, &al, EV_CANCEL, &end, &moved, f));
-			*cancelled += moved;
-		}
-	}
+		while (db_next(&r))
+			TRY(db_alloc_end_row(db, conf, &r, EV_CANCEL, &end, cancelled, f));
+	} while (*cancelled > before);
 	return CS_OK;
 }
 
