@@ -190,7 +190,10 @@ def test_feeds(s, t):
     served = s.admin().get("/feeds")
     if served.status == 200:
         good(s, t, "feed", "import", "-", stdin=served.body.decode())
-        t.eq(s.admin().get("/feeds").data, served.data, "what GET /feeds answers can be imported")
+        # all but the time of the change, which is now
+        again, first = ([{k: v for k, v in f.items() if k != "updated_at"} for f in data]
+                        for data in (s.admin().get("/feeds").data, served.data))
+        t.eq(again, first, "what GET /feeds answers can be imported")
     good(s, t, "feed", "import", "-", stdin='[{"id": "MP_WXS_2", "mp_cover": "c", "mp_name": null}, {"id": "MP_WXS_4"}]')
     feeds = good_json(s, t, "feed", "list")
     t.eq([(f["id"], f["mp_name"], f["mp_cover"]) for f in feeds[1:]],

@@ -8,7 +8,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
-from cascade import GUIDE, SLOW, WERSS, run  # noqa: E402
+from cascade import GUIDE, SLOW, WERSS, run, wait_for  # noqa: E402
 from work import (article, claim, clear, complete, consistent, dispatch, feed_id, insert, make_feeds,  # noqa: E402
                   make_task, quote, status, upload)
 
@@ -215,12 +215,17 @@ def test_claims_are_cheap(s, t):
     node = s.new_node("cheap", sync_config={"max_capacity": 100})
     for _ in range(10):
         claim(node)
-    # The candidates of a worker are read once for many claims.
-    with open(os.path.join(s.log_dir, "cascade-fcgi.log"), encoding="utf-8") as file:
-        trips = [int(re.search(r"db_rt=(\d+)", line)[1]) for line in file
-                 if "route=/claim-task" in line and "who=" + node.id in line and "status=200" in line]
-    t.eq(len(trips), 10, "ten claims are in the log")
-    t.eq(set(trips[2:]), {3}, "with three round trips each", repr(trips))
+
+    def logged():
+        with open(os.path.join(s.log_dir, "cascade-fcgi.log"), encoding="utf-8") as file:
+            return [int(re.search(r"db_rt=(\d+)", line)[1]) for line in file
+                    if "route=/claim-task" in line and "who=" + node.id in line and "status=200" in line]
+
+    # A line is written after its answer.
+    t.ok(wait_for(lambda: len(logged()) == 10, 5), "ten claims are in the log")
+    # A worker reads its candidates anew for the first claims and once a second: those take more.
+    trips = logged()
+    t.ok(min(trips) == 3 and trips.count(3) >= 6, "with three round trips each", repr(trips))
     held = "SELECT COUNT(*) FROM cascade_open o JOIN cascade_node n ON n.seq = o.node WHERE n.node_id = '%s'" % node.id
     t.eq(s.value(held), "10", "ten are held")
     t.eq(len(logs(s, "&operation=claim_task&node_id=" + node.id)), 10, "ten are logged")
