@@ -67,7 +67,8 @@ def test_kills(s, t):
     nodes = [s.new_node("child%d" % n, sync_config={"max_capacity": 5}) for n in range(CHILDREN)]
     t.eq(dispatch(s, "crash")["data.allocations_created"], FEEDS, "%d allocations" % FEEDS)
     stop, done, bad, killed = threading.Event(), [], [], {"worker": 0, "cascaded": 0, "mariadbd": 0}
-    threads = [threading.Thread(target=child, args=(node, done, stop, bad)) for node in nodes]
+    # daemons: a test that dies half way must end, though its children repeat themselves for ever
+    threads = [threading.Thread(target=child, args=(node, done, stop, bad), daemon=True) for node in nodes]
     for thread in threads:
         thread.start()
 
