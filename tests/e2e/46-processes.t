@@ -21,7 +21,7 @@ from work import make_feeds, make_task  # noqa: E402
 
 WORKERS = 3
 PROGRAM = os.path.join(BUILD or os.path.join(SOURCE, "build"), "cascade-fcgi")
-STUCK_S, DRAIN_S = 6, 4
+STUCK_S, DRAIN_S = 6 * SLOW, 4 * SLOW
 
 
 def workers(s, manager=None):
