@@ -238,19 +238,34 @@ learn_packet_max(struct db *db, struct fault *f)
 	return db_failed(db, f, "session", mysql_errno(db->mysql), mysql_error(db->mysql));
 }
 
-/*
- * What the session needs to be, said in SQL that MariaDB and MySQL share. Columns of JSON_TABLE
- * have collation_database, which has to be that of the keys that they are compared with, whatever
- * the database's default is (without tables yet: what sql/ will give them).
- */
+/* The keys' type, by which statements declare what they compare with keys. */
+static enum cs_err
+learn_key_type(struct db *db, struct fault *f)
+{
+	static const char sql[] =
+	    "SELECT CHARACTER_SET_NAME, COLLATION_NAME FROM information_schema.COLUMNS"
+	    " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'we_cascade_nodes'"
+	    " AND COLUMN_NAME = 'id'";
+	MYSQL_RES *res = NULL;
+	MYSQL_ROW row;
+
+	db->stats.round_trips++;
+	if (mysql_real_query(db->mysql, sql, sizeof(sql) - 1) == 0)
+		res = mysql_store_result(db->mysql);
+	if (res == NULL)
+		return db_failed(db, f, "session", mysql_errno(db->mysql), mysql_error(db->mysql));
+	row = mysql_fetch_row(res);
+	key_type_set(&db->key, row != NULL ? row[0] : NULL, row != NULL ? row[1] : NULL);
+	mysql_free_result(res);
+	return CS_OK;
+}
+
+/* What the session needs to be, said in SQL that MariaDB and MySQL share. */
 static const char *const session[] = {
 	"SET NAMES utf8mb4",
 	"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 	"SET SESSION time_zone = '+00:00', autocommit = 1, innodb_lock_wait_timeout = 5",
-	"SET sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
-	" /*M!, collation_database = COALESCE("
-	"(SELECT COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"
-	" AND TABLE_NAME = 'we_cascade_nodes' AND COLUMN_NAME = 'id'), 'utf8mb4_general_ci') */",
+	"SET sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
 };
 
 static enum cs_err
@@ -261,6 +276,7 @@ init_session(struct db *db, struct fault *f)
 	for (size_t i = 0; i < ARRAY_LEN(session); i++)
 		TRY(run(db, "session", session[i], strlen(session[i]), f));
 	TRY(learn_packet_max(db, f));
+	TRY(learn_key_type(db, f));
 	db->version = (unsigned)mysql_get_server_version(db->mysql);
 	db->mariadb = mariadb_connection(db->mysql);
 	mariadb_get_infov(db->mysql, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &caps);

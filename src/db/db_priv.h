@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 #include "db/db.h"
+#include "db/key_type.h"
 
 #include <mysql.h>
 
@@ -29,6 +30,7 @@ struct db {
 	bool mariadb;
 	bool bulk;	   /* the server takes arrays of parameters */
 	size_t packet_max; /* the server's max_allowed_packet */
+	struct key_type key;
 	bool in_tx;
 	enum cs_err
 	    tx_err;	  /* why the open transaction can only be rolled back; CS_OK: it is sound */

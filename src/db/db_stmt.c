@@ -118,24 +118,38 @@ stmt_failed(struct db *db, enum stmt_id id, struct fault *f)
 	return err;
 }
 
+static enum cs_err
+send_prepare(struct db *db, enum stmt_id id, struct fault *f)
+{
+	const struct stmt_row *row = &db_stmt_rows[id];
+	struct buf sql = { 0 };
+	enum cs_err err = CS_OK;
+
+	key_type_fill(&sql, row->sql, strlen(row->sql), &db->key);
+	db->stats.round_trips++;
+	if (buf_failed(&sql))
+		err = cs_detail(f, CS_ENOMEM, "no memory for a statement");
+	else if (mysql_stmt_prepare(db->stmt[id], sql.data, sql.len) != 0)
+		err = stmt_failed(db, id, f);
+	else if (mysql_stmt_param_count(db->stmt[id]) != strlen(row->params))
+		err = cs_detail(
+		    f, CS_EINTERNAL, "%s: the row has the wrong number of parameters", row->name);
+	buf_free(&sql);
+	return err;
+}
+
 /* A handle that could not be prepared is not kept. */
 static enum cs_err
 prepare(struct db *db, enum stmt_id id, struct fault *f)
 {
-	const struct stmt_row *row = &db_stmt_rows[id];
-	enum cs_err err = CS_OK;
+	enum cs_err err;
 
 	if (db->stmt[id] != NULL)
 		return CS_OK;
 	db->stmt[id] = mysql_stmt_init(db->mysql);
 	if (db->stmt[id] == NULL)
 		return cs_detail(f, CS_ENOMEM, "no memory for a statement");
-	db->stats.round_trips++;
-	if (mysql_stmt_prepare(db->stmt[id], row->sql, strlen(row->sql)) != 0)
-		err = stmt_failed(db, id, f);
-	else if (mysql_stmt_param_count(db->stmt[id]) != strlen(row->params))
-		err = cs_detail(
-		    f, CS_EINTERNAL, "%s: the row has the wrong number of parameters", row->name);
+	err = send_prepare(db, id, f);
 	if (err != CS_OK && db->stmt[id] != NULL) {
 		mysql_stmt_close(db->stmt[id]);
 		db->stmt[id] = NULL;

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "conf/conf.h"
+#include "db/key_type.h"
 #include "db/sqlsplit.h"
 
 #define FILES_MAX    256
@@ -29,8 +30,6 @@
 #define ANSWER_WAIT_S  86400
 #define MARIADB_OLDEST 100600u
 #define MYSQL_OLDEST   80000u
-#define CHARSET	       "utf8mb4"
-#define COLLATION      "utf8mb4_general_ci"
 
 static const char create_sql[] = "CREATE TABLE IF NOT EXISTS cascade_schema ("
 				 " version INT NOT NULL PRIMARY KEY,"
@@ -275,72 +274,19 @@ take_lock(struct db *db, struct fault *f)
 	return CS_OK;
 }
 
-/* What {{charset}}, {{collation}} and {{text}}, both of them, stand for: the key type of the tables
- * we share, so that no comparison has to convert. */
-struct key_type {
-	char charset[64];
-	char collation[64];
-	char text[160];
-};
-
+/* One for all the tables that are joined, or there is no type that fits all. */
 static enum cs_err
 read_key_type(struct db *db, struct key_type *key, struct fault *f)
 {
 	auto_rows r = { 0 };
-	const char *charset = CHARSET, *collation = COLLATION;
 
 	TRY(DB_QUERY(db, f, &r, STMT_SCHEMA_COLLATION));
-	if (db_next(&r) && !db_is_null(&r, 1)) {
-		charset = db_s(&r, 0);
-		collation = db_s(&r, 1);
-	}
-	snprintf(key->charset, sizeof(key->charset), "%s", charset);
-	snprintf(key->collation, sizeof(key->collation), "%s", collation);
-	snprintf(key->text, sizeof(key->text), "CHARACTER SET %s COLLATE %s", charset, collation);
+	key_type_set(key, NULL, NULL);
+	if (db_next(&r) && !db_is_null(&r, 1))
+		key_type_set(key, db_s(&r, 0), db_s(&r, 1));
 	if (db_next(&r))
 		return cs_fail(f, CS_ESCHEMA, MSG_SCHEMA_COLLATIONS, key->collation, db_s(&r, 1));
 	return CS_OK;
-}
-
-/* What the placeholder at P stands for; *LEN is its length. NULL: none is there. */
-static const char *
-placeholder(const char *p, const struct key_type *key, size_t *len)
-{
-	const struct {
-		const char *name;
-		const char *value;
-	} all[] = {
-		{ "{{charset}}", key->charset },
-		{ "{{collation}}", key->collation },
-		{ "{{text}}", key->text },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		*len = strlen(all[i].name);
-		if (strncmp(p, all[i].name, *len) == 0)
-			return all[i].value;
-	}
-	return NULL;
-}
-
-/* TEXT with its placeholders filled in. */
-static void
-fill_in(struct buf *out, const struct buf *text, const struct key_type *key)
-{
-	const char *p = text->data;
-	const char *end = p + text->len;
-
-	while (p < end) {
-		size_t len;
-		const char *value = placeholder(p, key, &len);
-
-		if (value != NULL) {
-			buf_puts(out, value);
-			p += len;
-		} else {
-			buf_putc(out, *p++);
-		}
-	}
 }
 
 /* Puts the place in the file before what the server said. */
@@ -377,8 +323,7 @@ apply(struct db *db, const struct file *file, const struct key_type *key, struct
 	struct buf script = { 0 };
 	enum cs_err err;
 
-	buf_puts(&script, "");
-	fill_in(&script, &file->text, key);
+	key_type_fill(&script, file->text.data, file->text.len, key);
 	err = buf_failed(&script) ? cs_detail(f, CS_ENOMEM, "%s: no memory", file->name)
 				  : run_script(db, file, &script, f);
 	buf_free(&script);

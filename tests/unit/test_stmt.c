@@ -57,6 +57,24 @@ starts_with(const char *sql, const char *word)
 	return strncasecmp(sql, word, strlen(word)) == 0;
 }
 
+/* What a statement declares as text is compared with keys: it says that it is of their type. */
+static void
+test_text_type(void **state)
+{
+	static const char type[] = "VARCHAR(255)", text[] = " {{text}} ";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *p = rows[i].sql;
+
+		while ((p = strstr(p, type)) != NULL) {
+			p += sizeof(type) - 1;
+			if (strncmp(p, text, sizeof(text) - 1) != 0)
+				fail_msg("%s: VARCHAR(255) without {{text}}", rows[i].id);
+		}
+	}
+}
+
 /* What can be told without a server: whether there are columns at all. */
 static void
 test_cols(void **state)
@@ -101,6 +119,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_params),
+		cmocka_unit_test(test_text_type),
 		cmocka_unit_test(test_cols),
 		cmocka_unit_test(test_text),
 	};

@@ -10,7 +10,7 @@ packages_build=(autoconf autoconf-archive automake gcc libc6-dev make pkg-config
 # shellcheck disable=SC2034
 packages_run=(curl mariadb-client-core mariadb-server-core nginx openssl python3 tzdata)
 # shellcheck disable=SC2034
-packages_check=(apache2-bin clang clang-format libapache2-mod-fcgid mandoc python3-croniter shellcheck)
+packages_check=(apache2-bin clang clang-format git libapache2-mod-fcgid mandoc procps python3-croniter shellcheck)
 # shellcheck disable=SC2034
 packages_full=(cppcheck libclang-rt-14-dev valgrind)
 
