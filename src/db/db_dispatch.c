@@ -11,8 +11,9 @@
 
 #include <string.h>
 
-#define BATCH_TRIES 8
-#define STEP_ARENA  (1u << 16)
+#define BATCH_TRIES  8
+#define CANCEL_TRIES 8 /* rounds in which everything had changed meanwhile */
+#define STEP_ARENA   (1u << 16)
 
 enum cs_err
 db_dispatch_tasks(struct db *db, const char *task_id, struct arena *a,
@@ -77,7 +78,8 @@ count_feeds(struct db *db, const struct db_dispatch_task *t, struct db_dispatch_
 	return CS_OK;
 }
 
-/* What nobody has claimed of TASK, but for what run RUN_ID itself has made. */
+/* What nobody has claimed of TASK, but for what run RUN_ID itself has made. A row that was assigned
+ * since it was read is read again. */
 static enum cs_err
 cancel_unclaimed(struct db *db, const struct conf *conf, int64_t task, const char *run_id,
     const char *by, int64_t *cancelled, struct fault *f)
@@ -85,16 +87,20 @@ cancel_unclaimed(struct db *db, const struct conf *conf, int64_t task, const cha
 	char text[320];
 	const struct db_end end = { .error = msg_render(
 					text, sizeof(text), LANG_ZH, MSG_E_CANCELLED, by) };
-	int64_t before;
+	int fruitless = 0;
 
-	do {
+	while (fruitless < CANCEL_TRIES) {
 		auto_rows r = { 0 };
+		int64_t before = *cancelled;
+		bool any = false;
 
-		before = *cancelled;
 		TRY(DB_QUERY(db, f, &r, STMT_TASK_UNCLAIMED, A_I(task), A_S(run_id)));
-		while (db_next(&r))
+		for (; db_next(&r); any = true)
 			TRY(db_alloc_end_row(db, conf, &r, EV_CANCEL, &end, cancelled, f));
-	} while (*cancelled > before);
+		if (!any)
+			break;
+		fruitless = *cancelled > before ? 0 : fruitless + 1;
+	}
 	return CS_OK;
 }
 
