@@ -83,7 +83,7 @@ call(struct ctx *c, const struct target *t, struct http_answer *a, enum http_res
 		    arena_printf(c->arena, "Authorization: AK-SK %s:%s", t->api_key, t->api_secret);
 	if (call.url == NULL || (t->api_key != NULL && headers[0] == NULL))
 		return cs_detail(&c->fault, CS_ENOMEM, "connection test");
-	*result = http_post(&call, a);
+	*result = http_call(&call, a);
 	return CS_OK;
 }
 

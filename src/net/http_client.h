@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The few HTTP calls that we make ourselves. http and https only, no redirects, no proxy, every
- * address checked before it is connected to (outbound.h), time and size bounded. The only user of
- * libcurl. Nothing here logs.
+ * The HTTP calls that we make ourselves. http and https only, no redirects, no proxy but a
+ * configured one, every address checked before it is connected to (outbound.h), time and size
+ * bounded. The only user of libcurl. Nothing here logs. Many calls at once: http_multi.h.
  */
 #ifndef CS_NET_HTTP_CLIENT_H
 #define CS_NET_HTTP_CLIENT_H
@@ -10,11 +10,25 @@
 #include "base/buf.h"
 #include "net/outbound.h"
 
+enum http_method { HTTP_POST, HTTP_GET, HTTP_PUT, HTTP_DELETE, HTTP_METHOD__MAX };
+
+/* All optional; the strings outlive the calls. */
+struct http_tls {
+	const char *ca_file;		  /* NULL: the system's authorities */
+	const char *cert_file, *key_file; /* client certificate */
+	const char *proxy; /* NULL: none (the environment is never used); it is what is checked */
+	bool insecure;	   /* whoever answers is believed */
+};
+
 struct http_call {
+	enum http_method method;
 	const char *url;
 	const char *const *headers; /* "Name: value", ended by NULL; NULL: none of its own */
-	const char *body;	    /* JSON */
-	struct outbound outbound;
+	const char *body;	    /* JSON; NULL: none */
+	size_t body_len;	    /* 0 with a body: up to its NUL */
+	struct outbound outbound;   /* its strings outlive the call */
+	bool anywhere; /* the address is from our own configuration: OUTBOUND is not asked */
+	const struct http_tls *tls; /* NULL: defaults */
 	long connect_ms, total_ms;
 	size_t max; /* bytes of the answer; what is over is not read */
 };
@@ -31,12 +45,13 @@ enum http_result {
 struct http_answer {
 	int status;
 	struct buf body;
+	long retry_after; /* seconds that the answer asks to wait; -1: it does not */
 	char why[256];
 };
 void http_answer_free(struct http_answer *a);
 #define auto_answer cs_cleanup(http_answer_free) struct http_answer
 
-/* POSTs CALL; blocks for total_ms at most. A (zeroed) is filled as far as an answer came. */
-enum http_result http_post(const struct http_call *call, struct http_answer *a);
+/* Makes CALL; blocks for total_ms at most. A (zeroed) is filled as far as an answer came. */
+enum http_result http_call(const struct http_call *call, struct http_answer *a);
 
 #endif
