@@ -7,24 +7,7 @@
 #ifndef CS_CONF_CONF_H
 #define CS_CONF_CONF_H
 
-#include "base/err.h"
-
-#include <stdio.h>
-
-#define CONF_LIST_MAX 16
-
-struct conf_list {
-	size_t n;
-	const char *v[CONF_LIST_MAX];
-};
-
-/* Storage of each kind of conf.def. */
-#define CONF_TYPE_STR	   const char *
-#define CONF_TYPE_INT	   int64_t
-#define CONF_TYPE_BOOL	   bool
-#define CONF_TYPE_DURATION int64_t
-#define CONF_TYPE_SIZE	   int64_t
-#define CONF_TYPE_LIST	   struct conf_list
+#include "conf/table.h"
 
 /* One mount point, parsed from server.mounts. */
 struct conf_mount {

@@ -1,92 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a kind and two bounds cannot say about a value: choices, addresses, modes, mount points, the
- * secret files, and whether the token secret is one that may be used. One row a key.
+ * What a kind and two bounds cannot say about the parent's values: choices, addresses, modes, mount
+ * points, the secret files, and whether the token secret is one that may be used. One row a key.
  */
 #include "conf/conf_key.h"
 #include "base/cidr.h"
-#include "base/log.h"
 #include "base/parse.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #define UNIX_PREFIX	 "unix:"
 #define SECRET_MIN	 8
-#define SECRET_LINE_MAX	 1024
 #define WERSS_DEFAULT	 "csol2025"
 #define MODE_MAX	 0777
 #define SUCCESS_CODE_MAX 999
 
-static const char *
-str_of(struct conf_load *l, enum conf_id id)
-{
-	return *(const char **)conf_member(l->conf, id);
-}
-
 static enum cs_err
-check_choice(struct conf_load *l, enum conf_id id, const char *choices)
-{
-	const char *value = str_of(l, id);
-	size_t n;
-
-	for (const char *p = choices; *p != '\0'; p += n + strspn(p + n, " ")) {
-		n = strcspn(p, " ");
-		if (strlen(value) == n && memcmp(p, value, n) == 0)
-			return CS_OK;
-	}
-	return conf_refuse(l, id, "should be one of: %s", choices);
-}
-
-static enum cs_err
-check_mode(struct conf_load *l, enum conf_id id, const char *arg cs_unused)
+check_mode(struct conf_load *l, size_t id, const char *arg cs_unused)
 {
 	int64_t mode;
 
-	if (parse_octal(str_of(l, id), MODE_MAX, &mode))
+	if (parse_octal(conf_str(l, id), MODE_MAX, &mode))
 		return CS_OK;
 	return conf_refuse(l, id, "should be permission bits in octal, such as 0660");
 }
 
 static enum cs_err
-check_log_target(struct conf_load *l, enum conf_id id, const char *arg cs_unused)
+check_listen(struct conf_load *l, size_t id, const char *arg cs_unused)
 {
-	const char *target = str_of(l, id);
-
-	if (target[0] == '/' || strcmp(target, "stderr") == 0 || strcmp(target, "syslog") == 0)
-		return CS_OK;
-	return conf_refuse(l, id, "should be stderr, syslog or an absolute path");
-}
-
-static bool
-is_host_port(const char *s)
-{
-	const char *colon = strrchr(s, ':');
-	size_t host = colon != NULL ? (size_t)(colon - s) : 0;
-	bool bracketed = host > 2 && s[0] == '[' && s[host - 1] == ']';
-	int64_t port;
-
-	if (host == 0 || strpbrk(s, " \t\r\n/") != NULL)
-		return false;
-	/* An IPv6 address needs its brackets, or the port could not be told from it. */
-	if (!bracketed && memchr(s, ':', host) != NULL)
-		return false;
-	return parse_int(colon + 1, 1, 65535, &port);
-}
-
-static enum cs_err
-check_listen(struct conf_load *l, enum conf_id id, const char *arg cs_unused)
-{
-	const char *s = str_of(l, id), *path = s + strlen(UNIX_PREFIX);
+	const char *s = conf_str(l, id), *path = s + strlen(UNIX_PREFIX);
 	struct sockaddr_un sun;
 
 	if (strncmp(s, UNIX_PREFIX, strlen(UNIX_PREFIX)) != 0) {
-		if (is_host_port(s))
+		if (conf_is_host_port(s))
 			return CS_OK;
 		return conf_refuse(l, id, "should be unix:/PATH or HOST:PORT");
 	}
@@ -112,9 +60,9 @@ is_host_pattern(const char *s)
 }
 
 static enum cs_err
-check_outbound(struct conf_load *l, enum conf_id id, const char *arg cs_unused)
+check_outbound(struct conf_load *l, size_t id, const char *arg cs_unused)
 {
-	const struct conf_list *list = conf_member(l->conf, id);
+	const struct conf_list *list = conf_member(l, id);
 	struct cidr block;
 
 	for (size_t i = 0; i < list->n; i++) {
@@ -164,7 +112,7 @@ is_mounted(const struct conf *conf, const char *prefix)
 }
 
 static enum cs_err
-check_mounts(struct conf_load *l, enum conf_id id, const char *arg cs_unused)
+check_mounts(struct conf_load *l, size_t id, const char *arg cs_unused)
 {
 	struct conf *conf = l->conf;
 
@@ -183,65 +131,18 @@ check_mounts(struct conf_load *l, enum conf_id id, const char *arg cs_unused)
 	return CS_OK;
 }
 
-/* Opens the secret file of key ID for reading; warns if others may read it. */
-static enum cs_err
-open_secret(struct conf_load *l, enum conf_id id, int *fd)
-{
-	const char *path = str_of(l, id);
-	struct stat st;
-
-	/* Not blocking, so that a FIFO is refused instead of waited for. */
-	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (*fd < 0)
-		return conf_refuse(l, id, "%s: %s", path, strerror(errno));
-	if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		close(*fd);
-		return conf_refuse(l, id, "%s: is not a regular file", path);
-	}
-	if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		log_warn("secret_file", "%s: readable by others than its owner (mode %03o)", path,
-		    (unsigned)st.st_mode & 0777);
-	return CS_OK;
-}
-
-/* Sets key SECRET to the first line of the file that key ID names, if it names one. */
-static enum cs_err
-load_secret(struct conf_load *l, enum conf_id id, enum conf_id secret)
-{
-	char line[SECRET_LINE_MAX + 2]; /* one byte more than may be, and the NUL */
-	size_t len;
-	ssize_t n;
-	int fd;
-
-	if (*str_of(l, id) == '\0')
-		return CS_OK;
-	TRY(open_secret(l, id, &fd));
-	n = read(fd, line, sizeof(line) - 1);
-	close(fd);
-	if (n < 0)
-		return conf_refuse(l, id, "%s: cannot be read", str_of(l, id));
-	line[n] = '\0';
-	len = strcspn(line, "\n");
-	if (len < (size_t)n && line[len] == '\0')
-		return conf_refuse(l, id, "%s: the first line contains NUL", str_of(l, id));
-	line[len] = '\0';
-	if (len == 0)
-		return conf_refuse(l, id, "%s: the first line is empty", str_of(l, id));
-	return conf_set(l, secret, line, str_of(l, id));
-}
-
 static const struct {
-	enum conf_id id;
-	enum cs_err (*check)(struct conf_load *l, enum conf_id id, const char *arg);
+	size_t id;
+	enum cs_err (*check)(struct conf_load *l, size_t id, const char *arg);
 	const char *arg;
 } checks[] = {
 	{ CONF_ID_listen, check_listen, NULL },
 	{ CONF_ID_listen_mode, check_mode, NULL },
 	{ CONF_ID_mounts, check_mounts, NULL },
-	{ CONF_ID_schedule, check_choice, "own werss" },
+	{ CONF_ID_schedule, conf_check_choice, "own werss" },
 	{ CONF_ID_outbound_allow, check_outbound, NULL },
-	{ CONF_ID_log_target, check_log_target, NULL },
-	{ CONF_ID_log_level, check_choice, "error warn info debug" },
+	{ CONF_ID_log_target, conf_check_log_target, NULL },
+	{ CONF_ID_log_level, conf_check_choice, "error warn info debug" },
 };
 
 static const struct {
@@ -255,7 +156,7 @@ enum cs_err
 conf_check_all(struct conf_load *l)
 {
 	for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
-		TRY(load_secret(l, secrets[i].file, secrets[i].secret));
+		TRY(conf_load_secret(l, secrets[i].file, secrets[i].secret));
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
 		TRY(checks[i].check(l, checks[i].id, checks[i].arg));
 	return CS_OK;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The key table as text: the configuration in force, an example file, and the table of
- * cascade.conf(5). All three walk the keys in the order of conf.def, grouped by section, so that
- * what users read cannot differ from what the loader takes.
+ * A key table as text: the configuration in force, an example file, and the table of its manual.
+ * All three walk the keys in the table's order, grouped by section, so that what users read cannot
+ * differ from what the loader takes.
  */
-#include "conf/conf_key.h"
+#include "conf/table.h"
 
 #include <string.h>
 
@@ -23,21 +23,27 @@ name_of(const struct conf_key *k)
 	return k->key + section_len(k->key) + 1;
 }
 
-/* Is key ID the first (STEP -1) or the last (STEP 1) of its section? */
 static bool
-is_edge(enum conf_id id, int step)
+same_section(const struct conf_key *a, const struct conf_key *b)
 {
-	const char *key = conf_keys[id].key, *other;
-
-	if ((step < 0 && id == 0) || (step > 0 && id + 1 == CONF_ID__MAX))
-		return true;
-	other = conf_keys[(int)id + step].key;
-	return strncmp(key, other, section_len(key) + 1) != 0;
+	return strncmp(a->key, b->key, section_len(a->key) + 1) == 0;
 }
 
-/* S as a string of libconfig. */
-static void
-print_quoted(FILE *out, const char *s, size_t n)
+/* Is key ID the first or the last of its section? */
+static bool
+is_first(const struct conf_table *table, size_t id)
+{
+	return id == 0 || !same_section(&table->keys[id], &table->keys[id - 1]);
+}
+
+static bool
+is_last(const struct conf_table *table, size_t id)
+{
+	return id + 1 == table->n || !same_section(&table->keys[id], &table->keys[id + 1]);
+}
+
+void
+conf_print_quoted(FILE *out, const char *s, size_t n)
 {
 	fputc('"', out);
 	for (; n > 0; n--, s++) {
@@ -58,7 +64,7 @@ print_str(FILE *out, const struct conf_key *k, const void *member)
 
 	if ((k->flags & C_SECRET) && *s != '\0')
 		s = MASK;
-	print_quoted(out, s, strlen(s));
+	conf_print_quoted(out, s, strlen(s));
 }
 
 static void
@@ -81,7 +87,7 @@ print_list(FILE *out, const struct conf_key *k cs_unused, const void *member)
 	fputs("[ ", out);
 	for (size_t i = 0; i < list->n; i++) {
 		fputs(i > 0 ? ", " : "", out);
-		print_quoted(out, list->v[i], strlen(list->v[i]));
+		conf_print_quoted(out, list->v[i], strlen(list->v[i]));
 	}
 	fputs(" ]", out);
 }
@@ -89,7 +95,7 @@ print_list(FILE *out, const struct conf_key *k cs_unused, const void *member)
 static void
 print_default_quoted(FILE *out, const char *def)
 {
-	print_quoted(out, def, strlen(def));
+	conf_print_quoted(out, def, strlen(def));
 }
 
 static void
@@ -105,7 +111,7 @@ print_default_list(FILE *out, const char *def)
 	for (;;) {
 		size_t n = strcspn(def, ",");
 
-		print_quoted(out, def, n);
+		conf_print_quoted(out, def, n);
 		if (def[n] == '\0')
 			break;
 		fputs(", ", out);
@@ -128,17 +134,17 @@ static const struct {
 };
 
 void
-conf_print(const struct conf *conf, FILE *out)
+conf_table_print(const struct conf_table *table, const void *conf, FILE *out)
 {
-	for (enum conf_id id = 0; id < CONF_ID__MAX; id++) {
-		const struct conf_key *k = &conf_keys[id];
+	for (size_t id = 0; id < table->n; id++) {
+		const struct conf_key *k = &table->keys[id];
 
-		if (is_edge(id, -1))
+		if (is_first(table, id))
 			fprintf(out, "%.*s: {\n", (int)section_len(k->key), k->key);
 		fprintf(out, "\t%s = ", name_of(k));
 		kinds[k->kind].print(out, k, (const char *)conf + k->offset);
 		fputs(";\n", out);
-		if (is_edge(id, 1))
+		if (is_last(table, id))
 			fputs("};\n", out);
 	}
 }
@@ -175,15 +181,13 @@ print_wrapped(FILE *out, const char *prefix, const char *text, size_t n)
 }
 
 void
-conf_print_example(FILE *out)
+conf_table_print_example(const struct conf_table *table, FILE *out)
 {
-	fputs("# cascade.conf: every key with its default; see cascade.conf(5).\n"
-	      "# Remove the # before a key to change it.\n",
-	    out);
-	for (enum conf_id id = 0; id < CONF_ID__MAX; id++) {
-		const struct conf_key *k = &conf_keys[id];
+	fprintf(out, "%s# Remove the # before a key to change it.\n", table->title);
+	for (size_t id = 0; id < table->n; id++) {
+		const struct conf_key *k = &table->keys[id];
 
-		if (is_edge(id, -1))
+		if (is_first(table, id))
 			fprintf(out, "\n%.*s: {\n", (int)section_len(k->key), k->key);
 		else
 			fputc('\n', out);
@@ -191,7 +195,7 @@ conf_print_example(FILE *out)
 		fprintf(out, "\t#%s = ", name_of(k));
 		kinds[k->kind].print_default(out, k->def);
 		fputs(";\n", out);
-		if (is_edge(id, 1))
+		if (is_last(table, id))
 			fputs("};\n", out);
 	}
 }
@@ -227,18 +231,18 @@ print_facts(FILE *out, const struct conf_key *k)
 }
 
 void
-conf_print_mdoc(FILE *out)
+conf_table_print_mdoc(const struct conf_table *table, FILE *out)
 {
-	for (enum conf_id id = 0; id < CONF_ID__MAX; id++) {
-		const struct conf_key *k = &conf_keys[id];
+	for (size_t id = 0; id < table->n; id++) {
+		const struct conf_key *k = &table->keys[id];
 
-		if (is_edge(id, -1))
+		if (is_first(table, id))
 			fprintf(out, ".Ss Section %.*s\n.Bl -tag -width Ds\n",
 			    (int)section_len(k->key), k->key);
 		fprintf(out, ".It Ic %s\n", k->key);
 		print_sentences(out, k->help);
 		print_facts(out, k);
-		if (is_edge(id, 1))
+		if (is_last(table, id))
 			fputs(".El\n", out);
 	}
 }

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Checks of values that more than one table needs: choices, log targets, addresses, secret files.
+ */
+#include "conf/table.h"
+#include "base/log.h"
+#include "base/parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SECRET_LINE_MAX 1024
+
+enum cs_err
+conf_check_choice(struct conf_load *l, size_t id, const char *choices)
+{
+	const char *value = conf_str(l, id);
+	size_t n;
+
+	for (const char *p = choices; *p != '\0'; p += n + strspn(p + n, " ")) {
+		n = strcspn(p, " ");
+		if (strlen(value) == n && memcmp(p, value, n) == 0)
+			return CS_OK;
+	}
+	return conf_refuse(l, id, "should be one of: %s", choices);
+}
+
+enum cs_err
+conf_check_log_target(struct conf_load *l, size_t id, const char *arg cs_unused)
+{
+	const char *target = conf_str(l, id);
+
+	if (target[0] == '/' || strcmp(target, "stderr") == 0 || strcmp(target, "syslog") == 0)
+		return CS_OK;
+	return conf_refuse(l, id, "should be stderr, syslog or an absolute path");
+}
+
+bool
+conf_is_host_port(const char *s)
+{
+	const char *colon = strrchr(s, ':');
+	size_t host = colon != NULL ? (size_t)(colon - s) : 0;
+	bool bracketed = host > 2 && s[0] == '[' && s[host - 1] == ']';
+	int64_t port;
+
+	if (host == 0 || strpbrk(s, " \t\r\n/") != NULL)
+		return false;
+	/* An IPv6 address needs its brackets, or the port could not be told from it. */
+	if (!bracketed && memchr(s, ':', host) != NULL)
+		return false;
+	return parse_int(colon + 1, 1, 65535, &port);
+}
+
+/* Opens the secret file of key ID for reading; warns if others may read it. */
+static enum cs_err
+open_secret(struct conf_load *l, size_t id, int *fd)
+{
+	const char *path = conf_str(l, id);
+	struct stat st;
+
+	/* Not blocking, so that a FIFO is refused instead of waited for. */
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (*fd < 0)
+		return conf_refuse(l, id, "%s: %s", path, strerror(errno));
+	if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		close(*fd);
+		return conf_refuse(l, id, "%s: is not a regular file", path);
+	}
+	if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		log_warn("secret_file", "%s: readable by others than its owner (mode %03o)", path,
+		    (unsigned)st.st_mode & 0777);
+	return CS_OK;
+}
+
+enum cs_err
+conf_load_secret(struct conf_load *l, size_t id, size_t secret)
+{
+	char line[SECRET_LINE_MAX + 2]; /* one byte more than may be, and the NUL */
+	size_t len;
+	ssize_t n;
+	int fd;
+
+	if (*conf_str(l, id) == '\0')
+		return CS_OK;
+	TRY(open_secret(l, id, &fd));
+	n = read(fd, line, sizeof(line) - 1);
+	close(fd);
+	if (n < 0)
+		return conf_refuse(l, id, "%s: cannot be read", conf_str(l, id));
+	line[n] = '\0';
+	len = strcspn(line, "\n");
+	if (len < (size_t)n && line[len] == '\0')
+		return conf_refuse(l, id, "%s: the first line contains NUL", conf_str(l, id));
+	line[len] = '\0';
+	if (len == 0)
+		return conf_refuse(l, id, "%s: the first line is empty", conf_str(l, id));
+	return conf_set(l, secret, line, conf_str(l, id));
+}
