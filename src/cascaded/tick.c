@@ -201,6 +201,16 @@ step_assign(struct daemon *d, struct fault *f)
 	return CS_OK;
 }
 
+static enum cs_err
+step_balance(struct daemon *d, struct fault *f)
+{
+	int64_t n;
+
+	TRY(db_balance(d->db, d->conf, &n, f));
+	note_count("rebalanced", n);
+	return CS_OK;
+}
+
 /* For /metrics. The queue takes as long to count as it is; a fixed part of the time is spent on it.
  */
 static enum cs_err
@@ -235,6 +245,7 @@ static const struct {
 	{ "schedule", step_schedule, false },
 	{ "runs", step_runs, false },
 	{ "assign", step_assign, false },
+	{ "balance", step_balance, true },
 	{ "gauges", step_gauges, true },
 };
 
