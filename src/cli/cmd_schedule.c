@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "db/db_admin.h"
+#include "db/db_sync.h"
 #include "db/migrate.h"
 
 #include <stdio.h>
@@ -208,4 +209,33 @@ cmd_schedule_check(struct cli *c)
 	}
 	TRY(out_finish(c->out, &c->fault));
 	return cs_fail(&c->fault, CS_EINVALID, MSG_C_SCHEDULES_BAD, bad);
+}
+
+/* The switches of cascaded, as the API has them. */
+static enum cs_err
+set_scheduler(struct cli *c, bool on, enum msg_id said)
+{
+	TRY(db_scheduler_set(c->db, on, &c->fault));
+	out_done(c->out, "scheduler", on ? c->conf->schedule : "stopped", said);
+	return CS_OK;
+}
+
+enum cs_err
+cmd_schedule_start(struct cli *c)
+{
+	return set_scheduler(c, true, MSG_C_SCHEDULE_ON);
+}
+
+enum cs_err
+cmd_schedule_stop(struct cli *c)
+{
+	return set_scheduler(c, false, MSG_C_SCHEDULE_OFF);
+}
+
+enum cs_err
+cmd_schedule_reload(struct cli *c)
+{
+	TRY(db_scheduler_reload(c->db, &c->fault));
+	out_done(c->out, "scheduler", c->conf->schedule, MSG_C_SCHEDULE_RELOAD);
+	return CS_OK;
 }

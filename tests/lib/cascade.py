@@ -262,9 +262,10 @@ class Stack:
         return value
 
     def ctl(self, *arguments, stdin=""):
-        """cascadectl with the stack's configuration; a CompletedProcess."""
+        """cascadectl with the stack's configuration, in English; a CompletedProcess."""
         program = os.path.join(BUILD or os.path.join(SOURCE, "build"), "cascadectl")
-        return subprocess.run([program, "--config", self.conf, *arguments], env=self.env, input=stdin,
+        env = dict(self.env, LC_ALL="en_US.UTF-8")
+        return subprocess.run([program, "--config", self.conf, *arguments], env=env, input=stdin,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def names(self):
