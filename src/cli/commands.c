@@ -11,9 +11,8 @@
 #define NODE_OPTS (O(CAPACITY) | O(QUOTA) | O(DESCRIPTION) | O(API_URL))
 #define TASK_OPTS                                                                                  \
 	(O(CRON) | O(FEEDS) | O(ALL_FEEDS) | O(MESSAGE_TYPE) | O(TEMPLATE_FILE) |                  \
-	    O(HEADERS_FILE) | O(COOKIES_FILE) |                                                    \
-	    O(WEB_HOOK_URL) | O(FEEDS_PER_ALLOCATION) | O(MAX_ATTEMPTS) | O(PRIORITY) | O(ZONE) |  \
-	    O(MISFIRE) | O(OVERLAP))
+	    O(HEADERS_FILE) | O(COOKIES_FILE) | O(WEB_HOOK_URL) | O(FEEDS_PER_ALLOCATION) |        \
+	    O(MAX_ATTEMPTS) | O(PRIORITY) | O(ZONE) | O(MISFIRE) | O(OVERLAP))
 
 _Static_assert(OPT__MAX <= 64, "options fit the bits of a command's row");
 

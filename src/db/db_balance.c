@@ -94,26 +94,33 @@ find_node(const struct plan *p, const struct balance *b, int64_t id)
 	return bsearch(&key, b->nodes, p->nnodes, sizeof(key), by_id);
 }
 
-/* What quotas keep or want elsewhere has its place; the rest is to be balanced. */
-static enum cs_err
-settle(struct plan *p, struct balance *b, struct fault *f)
+/* IT has its place by a quota: it is no longer to be balanced, wherever it is. */
+static void
+place_item(const struct plan *p, const struct balance *b, const struct plan_item *it)
 {
-	struct selector *s = select_new(p->nodes, p->nnodes, p->quotas, p->nquotas);
+	struct balance_node *from = find_node(p, b, it->node);
+	struct balance_node *to = find_node(p, b, it->to);
 
-	b->items = calloc(p->nitems + 1, sizeof(*b->items));
-	b->of = calloc(p->nitems + 1, sizeof(*b->of));
-	for (size_t i = 0; s != NULL && b->items != NULL && b->of != NULL && i < p->nitems; i++) {
+	if (from != NULL && to != NULL) {
+		from->movable--;
+		to->held++;
+	}
+}
+
+/* What quotas keep or want elsewhere has its place; the rest is to be balanced. */
+static void
+settle(struct plan *p, struct balance *b, struct selector *s)
+{
+	for (size_t i = 0; i < p->nitems; i++) {
 		struct plan_item *it = &p->items[i];
-		struct balance_node *node = find_node(p, b, it->node);
 
 		it->to = it->node;
-		if (node == NULL)
+		if (find_node(p, b, it->node) == NULL)
 			continue;
 		it->to = select_by_quota(
 		    s, it->node, plan_feeds(p, it), it->nfeeds, it->failed, it->nfailed);
 		if (it->to != 0) {
-			node->movable--;
-			find_node(p, b, it->to)->held++;
+			place_item(p, b, it);
 			continue;
 		}
 		it->to = it->node;
@@ -122,8 +129,26 @@ settle(struct plan *p, struct balance *b, struct fault *f)
 			.node = it->node, .failed = it->failed, .nfailed = it->nfailed
 		};
 	}
+}
+
+/* Says where everything is to go. */
+static enum cs_err
+decide(struct plan *p, struct balance *b, struct fault *f)
+{
+	struct selector *s = select_new(p->nodes, p->nnodes, p->quotas, p->nquotas);
+	size_t moves;
+	bool done = false;
+
+	b->items = calloc(p->nitems + 1, sizeof(*b->items));
+	b->of = calloc(p->nitems + 1, sizeof(*b->of));
+	if (s != NULL && b->items != NULL && b->of != NULL) {
+		settle(p, b, s);
+		done = balance_plan(b->nodes, p->nnodes, b->items, b->nitems, &moves);
+	}
 	select_free(s);
-	return s != NULL && b->items != NULL && b->of != NULL ? CS_OK : plan_no_memory(f);
+	for (size_t i = 0; done && i < b->nitems; i++)
+		p->items[b->of[i]].to = b->items[i].to;
+	return done ? CS_OK : plan_no_memory(f);
 }
 
 static enum cs_err
@@ -132,7 +157,6 @@ balance(struct db *db, const struct conf *conf, struct plan *p, struct buf *list
 {
 	auto_balance b = { 0 };
 	auto_rows r = { 0 };
-	size_t moves;
 	bool due;
 
 	TRY(read_nodes(db, conf, p, &b, f));
@@ -142,11 +166,7 @@ balance(struct db *db, const struct conf *conf, struct plan *p, struct buf *list
 	TRY(DB_QUERY(db, f, &r, STMT_BALANCE_ITEMS, A_I(ITEMS_MAX)));
 	TRY(plan_read_items(p, &r, f));
 	TRY(plan_read_quotas(db, p, list, f));
-	TRY(settle(p, &b, f));
-	if (!balance_plan(b.nodes, p->nnodes, b.items, b.nitems, &moves))
-		return plan_no_memory(f);
-	for (size_t i = 0; i < b.nitems; i++)
-		p->items[b.of[i]].to = b.items[i].to;
+	TRY(decide(p, &b, f));
 	return plan_write(db, p, list, n, f);
 }
 
