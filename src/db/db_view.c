@@ -285,21 +285,35 @@ db_view_attempts(struct db *db, const char *id, struct db_rows *rows, struct fau
 	return DB_QUERY(db, f, rows, STMT_VIEW_ATTEMPTS, A_S(id), A_S(id));
 }
 
+/* What cascaded counted, where the request's own count was ended because it had come so far. */
+static int64_t
+at_least(const struct db_rows *r, unsigned own, unsigned counted, bool ended)
+{
+	return ended && db_i(r, counted) > db_i(r, own) ? db_i(r, counted) : db_i(r, own);
+}
+
 enum cs_err
 db_view_counts(struct db *db, const struct conf *conf, struct view_counts *out, struct fault *f)
 {
+	const struct db_arg most = A_I(DB_TOTAL_MAX + 1);
+	bool pending, executing, today;
 	auto_rows r = { 0 };
 
 	*out = (struct view_counts){ 0 };
-	TRY(DB_QUERY(db, f, &r, STMT_VIEW_COUNTS, A_I(conf->offline_after_s)));
-	if (db_next(&r))
-		*out = (struct view_counts){
-			.pending = db_i(&r, 0),
-			.executing = db_i(&r, 1),
-			.completed_today = db_i(&r, 2),
-			.failed_today = db_i(&r, 3),
-			.online_nodes = db_i(&r, 4),
-		};
+	TRY(DB_QUERY(db, f, &r, STMT_VIEW_COUNTS, most, most, A_I(conf->offline_after_s), most));
+	if (!db_next(&r))
+		return CS_OK;
+	pending = db_i(&r, 0) > DB_TOTAL_MAX;
+	executing = db_i(&r, 1) > DB_TOTAL_MAX;
+	today = db_i(&r, 4) > DB_TOTAL_MAX;
+	*out = (struct view_counts){
+		.pending = at_least(&r, 0, 6, pending),
+		.executing = at_least(&r, 1, 7, executing),
+		.completed_today = at_least(&r, 2, 8, today),
+		.failed_today = at_least(&r, 3, 9, today),
+		.online_nodes = db_i(&r, 5),
+		.exact = !pending && !executing && !today,
+	};
 	return CS_OK;
 }
 

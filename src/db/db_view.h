@@ -35,6 +35,9 @@ extern const struct view view_pulled_feed, view_pulled_task, view_sync, view_fee
 /* Every stored status: what the filter takes. */
 #define VIEW_STATUSES "pending|claimed|executing|completed|failed|timeout|cancelled"
 
+/* Up to here totals and counts are exact. */
+#define DB_TOTAL_MAX 10000
+
 /* NULL members do not filter. */
 struct view_filter {
 	const char *task_id, *node_id, *status;
@@ -88,7 +91,9 @@ struct view_counts {
 	int64_t completed_today; /* the UTC day */
 	int64_t failed_today;	 /* timeout included */
 	int64_t online_nodes;	 /* active child nodes with a recent sign of life */
+	bool exact;
 };
+/* What is above DB_TOTAL_MAX is as cascaded counted it last, and at least that: then not exact. */
 enum cs_err db_view_counts(
     struct db *db, const struct conf *conf, struct view_counts *out, struct fault *f) cs_mustcheck;
 

@@ -267,5 +267,20 @@ def test_many(s, t):
     ])
 
 
+def test_many_counts(s, t):
+    """counts are exact to 10,000; from there cascaded's are taken, where they are recent"""
+    admin = s.admin()
+    s.sql("UPDATE we_cascade_task_allocations SET completed_at = UTC_TIMESTAMP() WHERE task_id = 'many'")
+    few = admin.get("/pending-allocations").data
+    t.ok(few["failed_today"] > 9000 and few["counts_exact"] is False, "what has been counted, and that it is not all", repr(few))
+    for age, want in (("1 MINUTE", 123456), ("1 DAY", few["failed_today"])):
+        s.sql("REPLACE INTO cascade_gauge (name, label, value, counted_at)"
+              " VALUES ('ended_today', 'failed', 123456, UTC_TIMESTAMP(3) - INTERVAL %s)" % age)
+        t.eq(admin.get("/pending-allocations").data, dict(few, failed_today=want), "counted %s ago" % age)
+    s.sql("DELETE FROM we_cascade_task_allocations WHERE id = 'm1' OR (task_id = 'many' AND SUBSTR(id, 2) > 9000)")
+    exact = admin.get("/pending-allocations").data
+    t.ok("counts_exact" not in exact and exact["failed_today"] < few["failed_today"], "fewer are exact", repr(exact))
+
+
 run(prepare, test_rows, test_filters, test_pages, test_cursors, test_access, test_attempts, test_counts, test_strange_rows,
-    test_many, workers=2, cascaded=False)
+    test_many, test_many_counts, workers=2, cascaded=False)
