@@ -195,11 +195,16 @@ read_page(struct db *db, struct choice c, const struct view_page *page, struct d
 static enum cs_err
 read_total(struct db *db, struct choice c, int64_t max, int64_t *total, struct fault *f)
 {
+	size_t filters = c.n;
 	auto_rows r = { 0 };
 
-	c.args[c.n++] = A_I(max);
+	c.args[c.n++] = A_I(max - 1);
+	for (size_t i = 0; i < filters; i++)
+		c.args[c.n++] = c.args[i];
 	TRY(db_query(db, f, &r, c.stmt->total, c.args, c.n));
 	*total = db_next(&r) ? db_i(&r, 0) : 0;
+	if (*total > max)
+		*total = max;
 	return CS_OK;
 }
 
@@ -285,36 +290,48 @@ db_view_attempts(struct db *db, const char *id, struct db_rows *rows, struct fau
 	return DB_QUERY(db, f, rows, STMT_VIEW_ATTEMPTS, A_S(id), A_S(id));
 }
 
-/* What cascaded counted, where the request's own count was ended because it had come so far. */
-static int64_t
-at_least(const struct db_rows *r, unsigned own, unsigned counted, bool ended)
+/*
+ * One count, or the two parts of one: where cascaded has counted many lately its figures stand,
+ * else they are counted now, as far as DB_TOTAL_MAX.
+ */
+static enum cs_err
+count_some(
+    struct db *db, enum stmt_id stmt, int64_t *first, int64_t *second, bool *exact, struct fault *f)
 {
-	return ended && db_i(r, counted) > db_i(r, own) ? db_i(r, counted) : db_i(r, own);
+	auto_rows r = { 0 };
+
+	if (*first + *second > DB_TOTAL_MAX) {
+		*exact = false;
+		return CS_OK;
+	}
+	TRY(DB_QUERY(db, f, &r, stmt, A_I(DB_TOTAL_MAX + 1)));
+	if (!db_next(&r))
+		return CS_OK;
+	*exact = *exact && db_i(&r, 0) <= DB_TOTAL_MAX;
+	*first = db_i(&r, 1);
+	*second = db_i(&r, 2);
+	return CS_OK;
 }
 
 enum cs_err
 db_view_counts(struct db *db, const struct conf *conf, struct view_counts *out, struct fault *f)
 {
-	const struct db_arg most = A_I(DB_TOTAL_MAX + 1);
-	bool pending, executing, today;
+	int64_t none = 0;
 	auto_rows r = { 0 };
 
-	*out = (struct view_counts){ 0 };
-	TRY(DB_QUERY(db, f, &r, STMT_VIEW_COUNTS, most, most, A_I(conf->offline_after_s), most));
+	*out = (struct view_counts){ .exact = true };
+	TRY(DB_QUERY(db, f, &r, STMT_VIEW_COUNTED, A_I(conf->offline_after_s)));
 	if (!db_next(&r))
 		return CS_OK;
-	pending = db_i(&r, 0) > DB_TOTAL_MAX;
-	executing = db_i(&r, 1) > DB_TOTAL_MAX;
-	today = db_i(&r, 4) > DB_TOTAL_MAX;
-	*out = (struct view_counts){
-		.pending = at_least(&r, 0, 6, pending),
-		.executing = at_least(&r, 1, 7, executing),
-		.completed_today = at_least(&r, 2, 8, today),
-		.failed_today = at_least(&r, 3, 9, today),
-		.online_nodes = db_i(&r, 5),
-		.exact = !pending && !executing && !today,
-	};
-	return CS_OK;
+	out->online_nodes = db_i(&r, 0);
+	out->pending = db_i(&r, 1);
+	out->executing = db_i(&r, 2);
+	out->completed_today = db_i(&r, 3);
+	out->failed_today = db_i(&r, 4);
+	TRY(count_some(db, STMT_VIEW_COUNT_PENDING, &out->pending, &none, &out->exact, f));
+	TRY(count_some(db, STMT_VIEW_COUNT_HELD, &out->executing, &none, &out->exact, f));
+	return count_some(
+	    db, STMT_VIEW_COUNT_TODAY, &out->completed_today, &out->failed_today, &out->exact, f);
 }
 
 enum cs_err

@@ -93,7 +93,7 @@ struct view_counts {
 	int64_t online_nodes;	 /* active child nodes with a recent sign of life */
 	bool exact;
 };
-/* What is above DB_TOTAL_MAX is as cascaded counted it last, and at least that: then not exact. */
+/* What is above DB_TOTAL_MAX is as cascaded counted it last, else at least that: then not exact. */
 enum cs_err db_view_counts(
     struct db *db, const struct conf *conf, struct view_counts *out, struct fault *f) cs_mustcheck;
 
