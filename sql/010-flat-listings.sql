@@ -15,6 +15,11 @@ ALTER TABLE we_cascade_task_allocations
     ADD INDEX IF NOT EXISTS ix_cascade_pair (cascade_pair, created_at, id),
     ADD INDEX IF NOT EXISTS ix_cascade_pair_status (cascade_pair, status, created_at, id);
 
+-- What fell due and what became of it, newest first.
+ALTER TABLE cascade_run
+    ADD INDEX IF NOT EXISTS scheduled (scheduled_for, run_id),
+    ADD INDEX IF NOT EXISTS task_scheduled (task, scheduled_for, run_id);
+
 -- What ended today, where it is too much to count on request.
 INSERT IGNORE INTO cascade_gauge (name, label, value, counted_at)
 VALUES ('ended_today', 'completed', 0, NOW(3)), ('ended_today', 'failed', 0, NOW(3));

@@ -151,6 +151,7 @@ enum cs_err cmd_task_set(struct cli *c);
 enum cs_err cmd_task_requeue(struct cli *c);
 enum cs_err cmd_schedule_next(struct cli *c);
 enum cs_err cmd_schedule_check(struct cli *c);
+enum cs_err cmd_schedule_runs(struct cli *c);
 enum cs_err cmd_dispatch(struct cli *c);
 enum cs_err cmd_allocations(struct cli *c);
 enum cs_err cmd_allocation_show(struct cli *c);

@@ -5,12 +5,14 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "db/db_admin.h"
+#include "db/db_view.h"
 #include "db/migrate.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define TIME_SIZE 32
+#define TIME_SIZE  32
+#define LIST_LIMIT 50
 
 /* The columns of db_task_schedules(). */
 enum { COL_ID, COL_NAME, COL_CRON, COL_ZONE };
@@ -208,4 +210,24 @@ cmd_schedule_check(struct cli *c)
 	}
 	TRY(out_finish(c->out, &c->fault));
 	return cs_fail(&c->fault, CS_EINVALID, MSG_C_SCHEDULES_BAD, bad);
+}
+
+static const struct out_title run_titles[] = {
+	{ "task_id", MSG_T_TASK },
+	{ "scheduled_for", MSG_T_DUE },
+	{ "created_at", MSG_T_DISPATCHED },
+	{ "created", MSG_T_CREATED_ALLOCS },
+	{ "skipped_open", MSG_T_SKIPPED_OPEN },
+	{ "note", MSG_T_LEFT_OUT },
+};
+
+enum cs_err
+cmd_schedule_runs(struct cli *c)
+{
+	auto_rows rows = { 0 };
+
+	TRY(db_view_occurrences(
+	    c->db, cli_text(c, OPT_TASK), cli_num(c, OPT_LIMIT, LIST_LIMIT), &rows, &c->fault));
+	out_rows(c->out, NULL, &view_occurrence, run_titles, ARRAY_LEN(run_titles), &rows);
+	return CS_OK;
 }

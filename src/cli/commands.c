@@ -66,6 +66,7 @@ const struct cli_command cli_commands[] = {
 	{ "schedule", "next", "", 0, 0, O(TASK) | O(EXPRESSION) | O(ZONE) | O(FROM) | O(COUNT) | O(UTC), NEEDS_DB,
 	    MSG_H_SCHEDULE_NEXT, cmd_schedule_next },
 	{ "schedule", "check", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_SCHEDULE_CHECK, cmd_schedule_check },
+	{ "schedule", "runs", "", 0, 0, O(TASK) | O(LIMIT), NEEDS_SCHEMA, MSG_H_SCHEDULE_RUNS, cmd_schedule_runs },
 	{ "dispatch", NULL, "", 0, 0, O(TASK) | O(FORCE), NEEDS_SCHEMA, MSG_H_DISPATCH, cmd_dispatch },
 
 	{ "allocations", NULL, "", 0, 0, O(TASK) | O(NODE) | O(STATUS) | O(LIMIT), NEEDS_SCHEMA,

@@ -54,6 +54,17 @@ static const struct view_col beat_cols[] = {
 };
 const struct view view_beat = { beat_cols, ARRAY_LEN(beat_cols) };
 
+static const struct view_col occurrence_cols[] = {
+	{ "task_id", VIEW_TEXT },
+	{ "scheduled_for", VIEW_TEXT },
+	{ "created_at", VIEW_TEXT },
+	{ "created", VIEW_INT },
+	{ "skipped_open", VIEW_INT },
+	{ "skipped_feeds", VIEW_INT },
+	{ "note", VIEW_TEXT },
+};
+const struct view view_occurrence = { occurrence_cols, ARRAY_LEN(occurrence_cols) };
+
 static const struct view_col feed_cols[] = {
 	{ "id", VIEW_TEXT },
 	{ "faker_id", VIEW_TEXT },
@@ -234,6 +245,15 @@ db_view_sync_total(struct db *db, const struct view_sync_filter *filter, int64_t
     int64_t *total, struct fault *f)
 {
 	return read_total(db, choose_sync(filter), max, total, f);
+}
+
+enum cs_err
+db_view_occurrences(
+    struct db *db, const char *task_id, int64_t limit, struct db_rows *rows, struct fault *f)
+{
+	if (task_id == NULL)
+		return DB_QUERY(db, f, rows, STMT_VIEW_OCCURRENCES_ALL, A_I(limit));
+	return DB_QUERY(db, f, rows, STMT_VIEW_OCCURRENCES_T, A_S(task_id), A_I(limit));
 }
 
 enum cs_err

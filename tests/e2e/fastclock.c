@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A clock that a test sets, preloaded into mariadbd and cascaded. The file FASTCLOCK_FILE says what time
- * was shown at some moment and how fast it goes on from there; whoever maps it shows the same time,
- * also after a restart, and follows when the test changes the rate. FASTCLOCK_ALL is for our own
- * programs: their monotonic clock and what they sleep go by it too. Waits inside the server keep
- * their real length, or each lock would time out at once.
+ * A clock that a test sets, preloaded into mariadbd and cascaded. The file FASTCLOCK_FILE says what
+ * time was shown at some moment and how fast it goes on from there; whoever maps it shows the same
+ * time, also after a restart, and follows when the test changes the rate. FASTCLOCK_ALL is for our
+ * own programs: their monotonic clock and what they sleep go by it too. Waits inside the server
+ * keep their real length, or each lock would time out at once.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -98,7 +98,8 @@ is_shown(clockid_t id)
 		return 0;
 	if (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)
 		return 1;
-	return all && (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE || id == CLOCK_BOOTTIME);
+	return all &&
+	       (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE || id == CLOCK_BOOTTIME);
 }
 
 static struct timespec
@@ -146,8 +147,8 @@ time(time_t *out)
 
 /* UNTIL in shown time as the moment of the machine's clock that is as far away. */
 int
-pthread_cond_timedwait(
-    pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex, const struct timespec *restrict until)
+pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex,
+    const struct timespec *restrict until)
 {
 	static int (*next)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
 	struct timespec t = *until;
@@ -181,5 +182,6 @@ ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset
 
 	if (timeout != NULL)
 		t = shortened(timeout);
-	return (int)syscall(SYS_ppoll, fds, n, timeout != NULL ? &t : NULL, mask, mask != NULL ? 8 : 0);
+	return (int)syscall(
+	    SYS_ppoll, fds, n, timeout != NULL ? &t : NULL, mask, mask != NULL ? 8 : 0);
 }

@@ -10,9 +10,10 @@ import struct
 import subprocess
 import time
 
-from cascade import BUILD, Stack
+from cascade import BUILD, SOURCE, Stack
 
-LIBRARY = os.path.join(BUILD or "", "tests", "e2e", "fastclock.so")
+PROGRAMS = BUILD or os.path.join(SOURCE, "build")
+LIBRARY = os.path.join(PROGRAMS, "tests", "e2e", "fastclock.so")
 
 
 class Clock:
@@ -68,7 +69,7 @@ class FastStack(Stack):
         env = dict(self.env, **self.clock.env())
         env["ASAN_OPTIONS"] += ":verify_asan_link_order=0"
         with open(os.path.join(self.log_dir, "cascaded%d.log" % number), "a") as log:
-            return subprocess.Popen([os.path.join(BUILD, "cascaded"), "--config", self.conf], env=env, stderr=log)
+            return subprocess.Popen([os.path.join(PROGRAMS, "cascaded"), "--config", self.conf], env=env, stderr=log)
 
     def remove(self):
         super().remove()
