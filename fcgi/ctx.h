@@ -117,6 +117,5 @@ void res_total(struct ctx *c, int64_t total);
 enum cs_err req_objects(struct ctx *c, const struct jx *arr, const char *name) cs_mustcheck;
 /* Writes "page": {limit, offset} and "total" (exact to DB_TOTAL_MAX, else "total_exact": false). */
 void res_page(struct ctx *c, int64_t total, int64_t limit, int64_t offset);
-#define DB_TOTAL_MAX 10000
 
 #endif

@@ -6,12 +6,14 @@
 #include "base/parse.h"
 #include "db/db_admin.h"
 #include "db/db_sync.h"
+#include "db/db_view.h"
 #include "db/migrate.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define TIME_SIZE 32
+#define TIME_SIZE  32
+#define LIST_LIMIT 50
 
 /* The columns of db_task_schedules(). */
 enum { COL_ID, COL_NAME, COL_CRON, COL_ZONE };
@@ -237,5 +239,25 @@ cmd_schedule_reload(struct cli *c)
 {
 	TRY(db_scheduler_reload(c->db, &c->fault));
 	out_done(c->out, "scheduler", c->conf->schedule, MSG_C_SCHEDULE_RELOAD);
+	return CS_OK;
+}
+
+static const struct out_title run_titles[] = {
+	{ "task_id", MSG_T_TASK },
+	{ "scheduled_for", MSG_T_DUE },
+	{ "created_at", MSG_T_DISPATCHED },
+	{ "created", MSG_T_CREATED_ALLOCS },
+	{ "skipped_open", MSG_T_SKIPPED_OPEN },
+	{ "note", MSG_T_LEFT_OUT },
+};
+
+enum cs_err
+cmd_schedule_runs(struct cli *c)
+{
+	auto_rows rows = { 0 };
+
+	TRY(db_view_occurrences(
+	    c->db, cli_text(c, OPT_TASK), cli_num(c, OPT_LIMIT, LIST_LIMIT), &rows, &c->fault));
+	out_rows(c->out, NULL, &view_occurrence, run_titles, ARRAY_LEN(run_titles), &rows);
 	return CS_OK;
 }

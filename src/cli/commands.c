@@ -73,6 +73,7 @@ const struct cli_command cli_commands[] = {
 	{ "schedule", "start", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_SCHEDULE_START, cmd_schedule_start },
 	{ "schedule", "stop", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_SCHEDULE_STOP, cmd_schedule_stop },
 	{ "schedule", "reload", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_SCHEDULE_RELOAD, cmd_schedule_reload },
+	{ "schedule", "runs", "", 0, 0, O(TASK) | O(LIMIT), NEEDS_SCHEMA, MSG_H_SCHEDULE_RUNS, cmd_schedule_runs },
 	{ "dispatch", NULL, "", 0, 0, O(TASK) | O(FORCE), NEEDS_SCHEMA, MSG_H_DISPATCH, cmd_dispatch },
 
 	{ "allocations", NULL, "", 0, 0, O(TASK) | O(NODE) | O(STATUS) | O(LIMIT), NEEDS_SCHEMA,

@@ -328,13 +328,13 @@ def _interrupted(*_):
     raise KeyboardInterrupt
 
 
-def run(*tests, **options):
-    """Runs each test(stack, tap) on one stack with the OPTIONS of Stack; never returns."""
+def run(*tests, kind=Stack, **options):
+    """Runs each test(stack, tap) on one stack of that KIND with its OPTIONS; never returns."""
     signal.signal(signal.SIGALRM, _out_of_time)
     signal.signal(signal.SIGTERM, _interrupted)
     signal.alarm(TEST_TIMEOUT_S)
     t = Tap()
-    stack = Stack(**options)
+    stack = kind(**options)
     try:
         with stack:
             for test in tests:
