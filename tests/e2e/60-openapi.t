@@ -229,7 +229,8 @@ def spare(s, n):
                                    | {"id": "bare%d" % n, "node_type": 1, "name": "bare"}])
     insert(s, "we_cascade_sync_logs", [{"id": "bare%d" % n, "node_id": "x", "operation": "odd", "direction": "pull", "status": None,
                                         "data_count": None}])
-    insert(s, "we_cascade_task_allocations", [{"id": "bare%d" % n, "task_id": "bare%d" % n, "status": "failed"}])
+    insert(s, "we_cascade_task_allocations", [{"id": id % n, "task_id": "bare%d" % n, "status": None, "node_id": node}
+                                                for id, node in (("bare%d", None), ("with%d", "x"))])
     s.sql("INSERT INTO cascade_feed (feed_id, allocation_id) VALUES ('off%d', 'bare%d')" % (n, n))
 
 
@@ -293,7 +294,8 @@ def show_reports(s, t, n, mount, child):
     t.eq(status(child, package, "failed", error_message="e").status, 200, "failed")
     t.eq(admin.get(explain)["data.verdict.code"], "not_ready", "waits")
     t.eq(admin.get("/allocations/" + package["allocation_id"])["data.error_message"], "e", "and says why")
-    t.eq(admin.get("/allocations/bare%d" % n).status, 200, "one of which little is known")
+    for path in ("bare%d", "with%d", "bare%d/explain"):
+        t.eq(admin.get("/allocations/" + path % n).status, 200, "one of which little is known: " + path)
     s.sql("UPDATE cascade_open SET ready_at = NOW(3) WHERE id = '%s'" % package["allocation_id"])
     t.eq(admin.get(explain)["data.verdict.code"], "assign", "will be given to a node")
     package = taken(other)

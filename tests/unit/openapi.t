@@ -212,7 +212,30 @@ def test_fields():
             t.eq(wrong, [], "%s: %s: what the server refuses is not as described" % (name, field))
 
 
-for test in (test_valid, test_second_opinion, test_examples, test_routes, test_fields):
+def words(path, pattern):
+    with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
+        return sorted(set(re.findall(pattern, file.read())))
+
+
+def test_words():
+    """words that fields are limited to, as the source has them"""
+    of = document["components"]["schemas"]
+    explained = of["Explanation"]["properties"]
+    node = explained["nodes"]["items"]["properties"]["reasons"]["items"]["properties"]
+    states = words("src/core/alloc.c", r'\[ALLOC_\w+\] = "(\w+)"')
+    for name, said, found in (
+            ("statuses", of["Status"]["enum"], states),
+            ("outcomes", [w for w in of["Attempt"]["properties"]["outcome"]["enum"] if w],
+             words("src/core/alloc.c", r'(?:END|RETRY|RETRY_LAPSE)\([A-Z_]+, "(\w+)"\)')),
+            ("verdicts", explained["verdict"]["properties"]["code"]["enum"], words("src/core/explain.c", r'\[VERDICT_\w+\] = \{ "(\w+)"')),
+            ("reasons", node["code"]["enum"], words("src/core/explain.c", r'\[WHY_\w+\] = \{ "(\w+)"')),
+            ("classes of feeds", of["FeedStatus"]["properties"]["update_status"]["enum"],
+             words("src/db/stmt_view.def", r"(?:THEN|ELSE) '(\w+)'"))):
+        t.eq(sorted(said), found, name)
+    t.ok(all(w in of["ShownStatus"]["description"] for w in states), "statuses that are shown")
+
+
+for test in (test_valid, test_second_opinion, test_examples, test_routes, test_fields, test_words):
     t.note(test.__doc__)
     try:
         test()
