@@ -58,8 +58,9 @@ def caller(endpoint, mount):
 
 def judged(t, name):
     """What has been seen since the last call was as it is described."""
-    t.ok(not contract.faults, "%s: %d answers as they are described" % (name, contract.count), *contract.faults[:20])
-    contract.faults, contract.count = [], 0
+    t.ok(not contract.faults, "%s: %d answers as they are described" % (name, contract.count),
+         *("%s\n%s" % fault for fault in list(contract.faults.items())[:20]))
+    contract.faults, contract.count = {}, 0
 
 
 def test_people(s, t):

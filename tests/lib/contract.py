@@ -6,7 +6,7 @@ against what the document says of that operation and status, and remembers what 
 	contract = Contract()
 	contract.watch(stack)
 	...
-	contract.faults     what was not as it is written
+	contract.faults     {what was not as it is written: an answer}
 	contract.statuses   {(mount, method, path): statuses seen}
 	contract.callers    {(mount, method, path): kinds of credential seen}
 	contract.unseen()   fields that were never left out, never there, never null or never anything else
@@ -97,7 +97,7 @@ class Contract:
                 for method in (m.upper() for m in item if m in METHODS):
                     self.operations[mount, method, path] = Operation(self, mount, method, path)
         self.names = {None: "nobody"}  # Authorization: whose it is
-        self.faults, self.count = [], 0
+        self.faults, self.count = {}, 0
         self.statuses = {key: set() for key in self.operations}
         self.callers = {key: set() for key in self.operations}
         self.said, self.seen = set(), set()
@@ -169,8 +169,8 @@ class Contract:
         def http(method, path, body=None, headers=None, timeout=60):
             answer = plain(method, path, body, headers, timeout)
             self.count += 1
-            wrong = self.judge(method, path, headers or {}, answer)
-            self.faults += ["%s %s: %s: %r" % (method, path[:100], w, answer) for w in wrong]
+            for wrong in self.judge(method, path, headers or {}, answer):
+                self.faults.setdefault("%s %s%s: %s" % (method, *map(str, self.locate(path)), wrong), "%s: %r" % (path[:200], answer))
             return answer
         stack.http = http
 
