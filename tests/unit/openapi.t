@@ -125,6 +125,10 @@ def test_valid():
     faults = [where for where, node in nodes(document) if isinstance(node, dict) and isinstance(node.get("required"), list)
               and "allOf" not in node and set(node["required"]) - set(node.get("properties", ()))]
     t.eq(faults, [], "what is required is described")
+    faults = ["/".join(map(str, (*where, name))) for where, node in nodes(document) if where[-1:] == ("properties",) and "Description" not in where
+              for name, field in node.items() if name not in ("data", "list", "page") and "description" not in field
+              and "description" not in contract.resolve(field)]
+    t.eq(faults, [], "every field says what it is")
     ids = [o.said["operationId"] for o in contract.operations.values() if o.mount != contract.closed["servers"][1]["url"]]
     t.eq(sorted(set(ids)), sorted(ids), "names of operations are different")
     used = {(tag, scheme) for o in contract.operations.values() for tag in o.said["tags"] for need in o.said["security"] or [{}]
