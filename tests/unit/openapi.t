@@ -122,6 +122,7 @@ def test_valid():
             except jsonschema.SchemaError as e:
                 faults.append("%s: %s" % ("/".join(map(str, where)), e.message))
     t.eq(faults, [], "every schema is valid")
+    t.eq([where for where, node in nodes(document) if node is None and "enum" not in where], [], "no text was cut at a comma")
     faults = [where for where, node in nodes(document) if isinstance(node, dict) and isinstance(node.get("required"), list)
               and "allOf" not in node and set(node["required"]) - set(node.get("properties", ()))]
     t.eq(faults, [], "what is required is described")
