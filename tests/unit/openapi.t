@@ -3,7 +3,7 @@
 """
 docs/openapi.yaml by itself: a valid document of OpenAPI 3.1, whose operations are the rows of the route
 table and whose fields are those that the tests of input know, in both directions. What the server really
-answers is tests/e2e/60-openapi.t's.
+answers is tests/e2e/53-openapi.t's.
 """
 import os
 import re
