@@ -35,6 +35,7 @@ struct req {
 	const char *authorization;   /* NULL: no such header */
 	const char *encoding;	     /* Content-Encoding; NULL: none, or undone already */
 	const char *idempotency_key; /* NULL: no such header */
+	const char *if_none_match;   /* NULL: no such header */
 	const char *accept_language;
 	const char *remote_addr;
 	const char *id;	  /* X-Request-Id: the caller's if sane, else generated */
@@ -73,6 +74,7 @@ struct res {
 	bool bare;	  /* data is the whole body (openapi.json), not an envelope's */
 	const char *type; /* its Content-Type; NULL: application/json */
 	bool no_store;	  /* Cache-Control: no-store */
+	const char *etag; /* quoted: may be kept, and is to be asked for anew; NULL: none */
 	int64_t pulled;	  /* what a node was given, for the sync log */
 };
 
