@@ -42,7 +42,8 @@ db_alloc_get(struct db *db, const char *id, int64_t node, struct arena *a, struc
 	if (out->seq != 0)
 		out->state = (enum alloc_state)db_i(&r, 5);
 	else if (db_is_null(&r, 3) || !alloc_state_parse(db_s(&r, 3), &out->state))
-		return cs_detail(f, CS_EINTERNAL, "allocation %s has an unknown status", id);
+		/* another program's word, or none: nothing follows from it */
+		return cs_fail(f, CS_ECONFLICT, MSG_STATUS_UNKNOWN);
 	out->ver = db_i(&r, 6);
 	out->node = db_i(&r, 7);
 	out->attempt = db_i(&r, 8);
