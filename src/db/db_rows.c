@@ -162,6 +162,15 @@ db_next(struct db_rows *rows)
 	return true;
 }
 
+void
+db_rewind(struct db_rows *rows)
+{
+	struct result *r = rows->impl;
+
+	if (r != NULL)
+		r->next = 0;
+}
+
 size_t
 db_count(const struct db_rows *rows)
 {
