@@ -129,10 +129,7 @@ enum cs_err
 db_heartbeat(struct db *db, const struct conf *conf, int64_t node, const char *callback,
     const char *holding, struct fault *f)
 {
-	if (holding == NULL)
-		return DB_EXEC(db, f, NULL, STMT_HEARTBEAT, A_S(callback), A_I(node),
-		    A_I(conf->touch_s), A_S(callback));
-	return DB_EXEC(db, f, NULL, STMT_HEARTBEAT_HOLDING, A_S(callback), A_S(holding),
-	    A_I(conf->claim_ack_s), A_I(conf->exec_lease_s), A_I(conf->max_run_s),
-	    A_I(conf->forgotten_s), A_I(node));
+	return DB_EXEC(db, f, NULL, STMT_HEARTBEAT, A_I(node), A_I(conf->touch_s), A_S(callback),
+	    A_S(holding), A_I(conf->claim_ack_s), A_I(conf->exec_lease_s), A_I(conf->max_run_s),
+	    A_I(conf->forgotten_s));
 }

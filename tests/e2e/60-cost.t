@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """
 What each request costs the database, by its own counters: statements, commits (as its binary log counts
-them) and rows read. One request at a time; the least of several, since a beat may fall between two readings.
+them), temporary tables on disk, and rows read. One request at a time; the least of several, since a beat may fall between two readings.
 """
 import os
 import sys
@@ -16,9 +16,10 @@ WAITING = 600
 
 
 def read(s):
-    rows = s.sql("SHOW GLOBAL STATUS WHERE Variable_name IN ('Questions', 'Binlog_commits') OR Variable_name LIKE 'Handler_read%'")
+    rows = s.sql("SHOW GLOBAL STATUS WHERE Variable_name IN ('Questions', 'Binlog_commits', 'Created_tmp_disk_tables')"
+                 " OR Variable_name LIKE 'Handler_read%'")
     got = {row["Variable_name"]: int(row["Value"]) for row in rows}
-    return got["Questions"], got["Binlog_commits"], sum(v for n, v in got.items() if n.startswith("Handler_read"))
+    return got["Questions"], got["Binlog_commits"], got["Created_tmp_disk_tables"], sum(v for n, v in got.items() if n.startswith("Handler_read"))
 
 
 def between(s, what):
@@ -34,7 +35,7 @@ class Cost:
         self.idle = [min(column) for column in zip(*(between(s, lambda: None) for _ in range(TIMES)))]
 
     def of(self, request, prepare=lambda: None):
-        """(statements, commits, rows read) of REQUEST, given what PREPARE returns; both run several times."""
+        """(statements, commits, temporary files, rows read) of REQUEST, given what PREPARE returns; both run several times."""
         request(prepare())  # what is prepared once per connection
         seen = []
         for _ in range(TIMES):
@@ -50,7 +51,7 @@ def must(answer, code=200):
 
 
 def test_cost(s, t):
-    """statements, commits and rows read"""
+    """statements, commits, temporary files and rows read"""
     feeds = make_feeds(s, WAITING)
     make_task(s, "cost", feeds)
     node = s.new_node("cost", sync_config={"max_capacity": 500})
@@ -84,7 +85,8 @@ def test_cost(s, t):
         got = cost.of(request, prepare)
         t.eq(got[0], statements, "%s: %d statements" % (name, statements))
         t.eq(got[1], commits, "%s: %d commits" % (name, commits))
-        t.ok(got[2] <= rows, "%s: at most %d rows read, of %d waiting" % (name, rows, WAITING), "read: %d" % got[2])
+        t.eq(got[2], 0, "%s: no temporary file" % name)
+        t.ok(got[3] <= rows, "%s: at most %d rows read, of %d waiting" % (name, rows, WAITING), "read: %d" % got[3])
 
 
 def test_assigned(s, t):
@@ -98,8 +100,8 @@ def test_assigned(s, t):
     for _ in range(100):
         must(node.post("/claim-task"))
     got = Cost(s).of(lambda _: must(node.post("/claim-task")))
-    t.eq(got[:2], [2, 1], "a claim of assigned work is two statements and a commit")
-    t.ok(got[2] <= 24, "and reads as little as one of the pool", "read: %d" % got[2])
+    t.eq(got[:3], [2, 1, 0], "a claim of assigned work is two statements, a commit and no temporary file")
+    t.ok(got[3] <= 24, "and reads as little as one of the pool", "read: %d" % got[3])
 
 
 run(test_cost, test_assigned, workers=1, cascaded=False,
