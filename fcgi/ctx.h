@@ -61,7 +61,6 @@ struct principal {
 	bool draining;
 	bool touch_due;	    /* last sign of life is older than node.touch: write one */
 	bool heartbeat_due; /* the same of the last heartbeat */
-	int64_t own_ready;  /* own assigned work ready now: lowest seq, 0 = none */
 };
 
 /* The answer under construction. */

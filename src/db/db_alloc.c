@@ -202,11 +202,11 @@ enum cs_err
 db_alloc_executing(struct db *db, const struct conf *conf, const struct db_alloc *al, int64_t node,
     bool *moved, struct fault *f)
 {
-	uint64_t n = 0;
+	auto_rows r = { 0 };
 
-	TRY(DB_EXEC(db, f, &n, STMT_ALLOC_EXECUTING, A_I(conf->exec_lease_s), A_I(conf->max_run_s),
+	TRY(DB_QUERY(db, f, &r, STMT_ALLOC_EXECUTING, A_I(conf->exec_lease_s), A_I(conf->max_run_s),
 	    A_I(node), A_I(al->seq), A_I(al->ver)));
-	*moved = n > 0;
+	*moved = db_next(&r) && db_i(&r, 0) != 0;
 	return CS_OK;
 }
 
