@@ -7,10 +7,11 @@ CREATE TABLE IF NOT EXISTS cascade_alert (
     subject VARCHAR(255) NOT NULL COMMENT 'id of the node or task',
     name VARCHAR(255) NULL COMMENT 'its name, for people',
     count INT UNSIGNED NOT NULL DEFAULT 0
-        COMMENT 'happened so often: since window_at; no_success: dispatches, one after the other',
-    total INT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'and since the last alert',
-    detail VARCHAR(1024) NULL COMMENT 'of the last time: why',
-    run_id VARCHAR(255) NULL COMMENT 'no_success: the last dispatch that was counted',
+        COMMENT 'what has happened: since window_at, or (no_success) one after the other',
+    fresh INT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'the part of it that no alert has told',
+    mark VARCHAR(255) NULL
+        COMMENT 'what was counted last: a dispatch (no_success), a last sign of life (node_offline)',
+    detail VARCHAR(255) NULL COMMENT 'why, the last time',
     since DATETIME(3) NOT NULL COMMENT 'first time of those counted',
     window_at DATETIME(3) NOT NULL,
     touched_at DATETIME(3) NOT NULL,
@@ -24,12 +25,12 @@ CREATE TABLE IF NOT EXISTS cascade_alert (
 -- or given up; whoever sends one claims it first.
 CREATE TABLE IF NOT EXISTS cascade_alert_out (
     id CHAR(36) CHARACTER SET ascii NOT NULL COMMENT 'UUIDv7: in order of time',
-    target VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'name of the receiver (alerts)',
+    target VARCHAR(64) NOT NULL COMMENT 'name of the receiver (alerts.name)',
     event VARCHAR(20) CHARACTER SET ascii NOT NULL,
     recovered BOOL NOT NULL,
     subject VARCHAR(255) NOT NULL,
     text VARCHAR(2000) CHARACTER SET utf8mb4 NOT NULL,
-    happened_at DATETIME(3) NOT NULL,
+    happened_at DATETIME NOT NULL,
     created_at DATETIME(3) NOT NULL,
     due_at DATETIME(3) NOT NULL COMMENT 'not before; back-off',
     tries INT UNSIGNED NOT NULL DEFAULT 0,

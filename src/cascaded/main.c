@@ -6,6 +6,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "cascaded/alert.h"
 #include "cascaded/schedule.h"
 #include "cascaded/tick.h"
 #include "cascaded/wake.h"
@@ -144,7 +145,7 @@ static void
 loop(struct daemon *d, struct loop *l, const char *path)
 {
 	while (!l->stop) {
-		int64_t next = clock_mono_ms() + d->conf->tick_s * 1000;
+		int64_t begin = clock_mono_ms(), next;
 
 		if (l->reload && l->former == NULL) {
 			l->reload = false;
@@ -152,6 +153,8 @@ loop(struct daemon *d, struct loop *l, const char *path)
 			continue;
 		}
 		tick(d);
+		/* a tick that waited for a database in vain leaves its time to the calls */
+		next = (d->away ? clock_mono_ms() : begin) + d->conf->tick_s * 1000;
 		wait_until(d, l, d->busy || d->more_due ? 0 : next);
 	}
 }
@@ -164,7 +167,9 @@ make(struct daemon *d, struct loop *l)
 	d->schedule = schedule_new();
 	d->http = http_multi_new((unsigned)l->conf->wake_concurrency + ALERT_CALLS, 0);
 	d->wake = d->http != NULL ? wake_new(d->http) : NULL;
-	return d->db != NULL && d->schedule != NULL && d->wake != NULL && tick_name(d);
+	d->alert = d->http != NULL ? alert_new(d->http, d->holder) : NULL;
+	return d->db != NULL && d->schedule != NULL && d->wake != NULL && d->alert != NULL &&
+	       tick_name(d);
 }
 
 static void
@@ -172,6 +177,7 @@ unmake(struct daemon *d, struct loop *l)
 {
 	http_multi_free(d->http);
 	wake_free(d->wake);
+	alert_free(d->alert);
 	schedule_free(d->schedule);
 	db_free(d->db);
 	conf_free(l->former);

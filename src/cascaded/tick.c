@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cascaded/alert.h"
 #include "cascaded/schedule.h"
 #include "cascaded/wake.h"
 #include "core/ident.h"
@@ -230,6 +231,19 @@ step_wake(struct daemon *d, struct fault *f)
 	return d->conf->wake_enabled ? wake_look(d->wake, d->db, d->conf, f) : CS_OK;
 }
 
+static enum cs_err
+step_alerts(struct daemon *d, struct fault *f)
+{
+	TRY(alert_look(d->db, d->conf, f));
+	return alert_retain(d->alert, d->db, d->conf, f);
+}
+
+static enum cs_err
+step_alert_send(struct daemon *d, struct fault *f)
+{
+	return alert_send(d->alert, d->db, d->conf, f);
+}
+
 /* For /metrics and the counts of /pending-allocations. The queue and the day's work take as long to
  * count as they are; a fixed part of the time is spent on it. */
 static enum cs_err
@@ -268,6 +282,8 @@ static const struct {
 	{ "balance", step_balance, true },
 	{ "wake", step_wake, false },
 	{ "gauges", step_gauges, true },
+	{ "alerts", step_alerts, true },
+	{ "alert_send", step_alert_send, false },
 };
 
 /* CS_EDBDOWN ends the tick; any other failure is the step's own. */
@@ -302,6 +318,7 @@ work(struct daemon *d, struct fault *f)
 	TRY(db_lead(d->db, d->holder, &d->leads, f));
 	if (led != d->leads)
 		log_info(d->leads ? "leads" : "follows", "%s", d->holder);
+	TRY(alert_settle(d->alert, d->db, f));
 	return d->leads ? run_steps(d, f) : CS_OK;
 }
 
@@ -309,8 +326,8 @@ void
 tick(struct daemon *d)
 {
 	struct fault f = { 0 };
+	bool away, led = d->leads;
 	enum cs_err rc;
-	bool away;
 
 	d->busy = d->more_due = false;
 	rc = work(d, &f);
@@ -323,6 +340,7 @@ tick(struct daemon *d)
 		log_info("database_back", "the database answers again");
 	d->away = away;
 	d->leads = d->leads && !away;
+	alert_database(d->alert, d->conf, away, led);
 	notify_send("WATCHDOG=1\nSTATUS=%s", away	? "database away"
 					     : d->leads ? "leads"
 							: "follows");

@@ -6,6 +6,7 @@
 #include "conf/conf.h"
 #include "db/db.h"
 
+struct alert;
 struct http_multi;
 struct schedule;
 struct wake;
@@ -16,6 +17,7 @@ struct daemon {
 	struct schedule *schedule;
 	struct http_multi *http; /* every call of ours runs on it */
 	struct wake *wake;
+	struct alert *alert;
 	bool scheduling;  /* as an administrator last wanted it */
 	int64_t reloads;  /* of the schedule, that were asked for so far */
 	char holder[128]; /* our name in cascade_leader */
