@@ -22,7 +22,7 @@
 
 #define SPACING_MS    3100 /* robots take 20 messages a minute */
 #define BATCH_MAX     200  /* alerts in one message */
-#define HOLD_S	      20   /* beyond the time that a message takes */
+#define HOLD_S	      12   /* beyond the time that a message takes */
 #define BACKOFF_S     5
 #define BACKOFF_MAX_S 3600
 #define ANSWER_MAX    16384

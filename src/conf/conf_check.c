@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 
 #define UNIX_PREFIX	 "unix:"
@@ -153,7 +154,7 @@ static const struct {
 	{ CONF_ID_jwt_secret_file, CONF_ID_jwt_secret },
 };
 
-/* Names are what is kept under: each receiver has one of its own. */
+/* Each receiver has a name of its own; the database does not tell cases apart. */
 static enum cs_err
 name_alerts(struct conf_load *l)
 {
@@ -167,7 +168,7 @@ name_alerts(struct conf_load *l)
 		if (alert->name == NULL)
 			return cs_detail(l->f, CS_ENOMEM, "no memory for the configuration");
 		for (size_t k = 0; k < i; k++) {
-			if (strcmp(conf->alerts[k].name, alert->name) == 0)
+			if (strcasecmp(conf->alerts[k].name, alert->name) == 0)
 				return cs_detail(l->f, CS_ECONFIG, "alerts.name: %s is there twice",
 				    alert->name);
 		}

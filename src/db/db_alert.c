@@ -147,7 +147,9 @@ put_out(struct db *db, const struct db_alert_out *out, size_t n, int64_t *droppe
 		    A_S(out[i].target), A_S(out[i].target), A_I(WAITING_MAX)));
 		*dropped += stored == 0;
 	}
-	return CS_OK;
+	if (*dropped == 0)
+		return CS_OK;
+	return db_gauge_add(db, "alert_messages_total", "dropped", *dropped, f);
 }
 
 enum cs_err
