@@ -23,8 +23,8 @@
 
 #include <sys/signalfd.h>
 
-#define PROGRAM	    "cascaded"
-#define ALERT_CALLS 16 /* connections beside those of wake-up calls */
+#define PROGRAM	  "cascaded"
+#define CALLS_MAX (4096 + 16) /* the most that wake.concurrency can be, and alerts */
 
 /* Of run(); what the signals that came ask for. */
 struct loop {
@@ -165,7 +165,7 @@ make(struct daemon *d, struct loop *l)
 	d->conf = l->conf;
 	d->db = db_new(l->conf);
 	d->schedule = schedule_new();
-	d->http = http_multi_new((unsigned)l->conf->wake_concurrency + ALERT_CALLS, 0);
+	d->http = http_multi_new(CALLS_MAX, 0);
 	d->wake = d->http != NULL ? wake_new(d->http) : NULL;
 	d->alert = d->http != NULL ? alert_new(d->http, d->holder) : NULL;
 	return d->db != NULL && d->schedule != NULL && d->wake != NULL && d->alert != NULL &&
