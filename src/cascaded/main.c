@@ -6,8 +6,11 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "cascaded/alert.h"
 #include "cascaded/schedule.h"
 #include "cascaded/tick.h"
+#include "cascaded/wake.h"
+#include "net/http_multi.h"
 #include "proc/notify.h"
 
 #include <getopt.h>
@@ -16,37 +19,47 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define PROGRAM "cascaded"
+#include <sys/signalfd.h>
 
-static volatile sig_atomic_t got_stop, got_reload;
+#define PROGRAM	  "cascaded"
+#define CALLS_MAX (4096 + 16) /* the most that wake.concurrency can be, and alerts */
 
-static void
-on_signal(int sig)
+/* Of run(); what the signals that came ask for. */
+struct loop {
+	int signals;
+	bool stop, reload;
+	struct conf *conf;
+	struct conf *former; /* calls may still go by it; NULL: none */
+};
+
+/* Signals are read while the loop waits: no step is interrupted half way. */
+static int
+open_signals(void)
 {
-	if (sig == SIGHUP)
-		got_reload = 1;
-	else
-		got_stop = 1;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Signals are taken only while the loop waits: no step is interrupted half way. */
 static void
-catch_signals(sigset_t *waiting)
+read_signals(struct loop *l)
 {
-	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
-	struct sigaction sa = { .sa_handler = on_signal };
-	sigset_t blocked;
+	struct signalfd_siginfo info;
 
-	sigemptyset(&blocked);
-	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
-		sigaddset(&blocked, signals[i]);
-		sigaction(signals[i], &sa, NULL);
+	while (read(l->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			l->reload = true;
+		else
+			l->stop = true;
 	}
-	sigprocmask(SIG_BLOCK, &blocked, waiting);
-	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
-		sigdelset(waiting, signals[i]);
-	signal(SIGPIPE, SIG_IGN);
 }
 
 static enum log_level
@@ -82,17 +95,16 @@ load_anew(const char *path, struct conf **conf, struct db **db, struct fault *f)
 }
 
 /* A bad new configuration keeps the old one in force; its log is opened anew all the same. */
-static struct conf *
-reload(struct daemon *d, const char *path, struct conf *old)
+static void
+reload(struct daemon *d, struct loop *l, const char *path)
 {
 	struct fault f = { 0 };
-	struct conf *conf = old;
+	struct conf *conf;
 	struct db *db;
 
 	notify_send("RELOADING=1");
 	if (load_anew(path, &conf, &db, &f) != CS_OK) {
 		log_fault(LOG_LVL_ERROR, "reload", &f);
-		conf = old;
 		if (log_reopen(&f) != CS_OK)
 			log_fault(LOG_LVL_ERROR, "log_reopen", &f);
 	} else {
@@ -101,48 +113,96 @@ reload(struct daemon *d, const char *path, struct conf *old)
 		d->conf = conf;
 		schedule_reload(d->schedule);
 		log_info("reload", "configuration reloaded");
-		conf_free(old);
+		l->former = l->conf;
+		l->conf = conf;
 	}
 	notify_send("READY=1");
-	return conf;
+}
+
+/* Until UNTIL_MS (monotonic) or a signal: lets calls go on, and peeks. */
+static void
+wait_until(struct daemon *d, struct loop *l, int64_t until_ms)
+{
+	struct pollfd fd = { .fd = l->signals, .events = POLLIN };
+	int64_t left = until_ms - clock_mono_ms();
+
+	do {
+		if (left > TICK_PEEK_MS)
+			left = TICK_PEEK_MS;
+		http_multi_wait(d->http, &fd, 1, left > 0 ? (int)left : 0);
+		read_signals(l);
+		if (l->former != NULL && http_multi_running(d->http) == 0) {
+			conf_free(l->former);
+			l->former = NULL;
+		}
+		left = until_ms - clock_mono_ms();
+		if (left > 0)
+			tick_peek(d);
+	} while (left > 0 && !l->stop && !(l->reload && l->former == NULL));
+}
+
+static void
+loop(struct daemon *d, struct loop *l, const char *path)
+{
+	while (!l->stop) {
+		int64_t begin = clock_mono_ms(), next;
+
+		if (l->reload && l->former == NULL) {
+			l->reload = false;
+			reload(d, l, path);
+			continue;
+		}
+		tick(d);
+		/* a tick that waited for a database in vain leaves its time to the calls */
+		next = (d->away ? clock_mono_ms() : begin) + d->conf->tick_s * 1000;
+		wait_until(d, l, d->busy || d->more_due ? 0 : next);
+	}
+}
+
+static bool
+make(struct daemon *d, struct loop *l)
+{
+	d->conf = l->conf;
+	d->db = db_new(l->conf);
+	d->schedule = schedule_new();
+	d->http = http_multi_new(CALLS_MAX, 0);
+	d->wake = d->http != NULL ? wake_new(d->http) : NULL;
+	d->alert = d->http != NULL ? alert_new(d->http, d->holder) : NULL;
+	return d->db != NULL && d->schedule != NULL && d->wake != NULL && d->alert != NULL &&
+	       tick_name(d);
+}
+
+static void
+unmake(struct daemon *d, struct loop *l)
+{
+	http_multi_free(d->http);
+	wake_free(d->wake);
+	alert_free(d->alert);
+	schedule_free(d->schedule);
+	db_free(d->db);
+	conf_free(l->former);
+	conf_free(l->conf);
 }
 
 static int
 run(const char *path, struct conf *conf)
 {
-	struct daemon d = {
-		.conf = conf, .db = db_new(conf), .schedule = schedule_new(), .scheduling = true
-	};
-	sigset_t waiting;
+	struct daemon d = { .scheduling = true };
+	struct loop l = { .conf = conf, .signals = open_signals() };
+	bool made = make(&d, &l);
 
-	if (d.db == NULL || d.schedule == NULL || !tick_name(&d)) {
-		log_error("start", "out of memory or randomness");
-		conf_free(conf);
+	if (!made || l.signals < 0) {
+		log_error("start", "out of memory, descriptors or randomness");
+		unmake(&d, &l);
 		return EXIT_FAILURE;
 	}
-	catch_signals(&waiting);
 	log_info("start", "%s", d.holder);
 	notify_send("READY=1");
-	while (!got_stop) {
-		int64_t next = clock_mono_ms() + d.conf->tick_s * 1000;
-		struct timespec left = { 0 };
-
-		if (got_reload) {
-			got_reload = 0;
-			conf = reload(&d, path, conf);
-		}
-		tick(&d);
-		next -= clock_mono_ms();
-		if (next > 0 && !d.busy && !d.more_due)
-			left = (struct timespec){ next / 1000, next % 1000 * 1000000 };
-		ppoll(NULL, 0, &left, &waiting);
-	}
+	loop(&d, &l, path);
 	notify_send("STOPPING=1");
 	tick_leave(&d);
 	log_info("stop", "%s", d.holder);
-	schedule_free(d.schedule);
-	db_free(d.db);
-	conf_free(conf);
+	unmake(&d, &l);
 	return EXIT_SUCCESS;
 }
 

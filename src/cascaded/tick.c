@@ -9,7 +9,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cascaded/alert.h"
 #include "cascaded/schedule.h"
+#include "cascaded/wake.h"
 #include "core/ident.h"
 #include "db/db_beat.h"
 #include "db/db_daemon.h"
@@ -17,6 +19,7 @@
 #include "db/db_node.h"
 #include "db/db_schedule.h"
 #include "db/db_sync.h"
+#include "db/db_wake.h"
 #include "proc/notify.h"
 
 #include <stdio.h>
@@ -189,14 +192,17 @@ step_runs(struct daemon *d, struct fault *f)
 	return CS_OK;
 }
 
+/* *DONE counts what was assigned. */
 static enum cs_err
-step_assign(struct daemon *d, struct fault *f)
+assign(struct daemon *d, int64_t *done, struct fault *f)
 {
 	int64_t n = 1;
 
+	*done = 0;
 	for (int i = 0; i < ASSIGN_BATCHES && n > 0; i++) {
 		TRY(db_assign(d->db, d->conf, &n, f));
 		note_count("assigned", n);
+		*done += n;
 	}
 	return CS_OK;
 }
@@ -211,6 +217,33 @@ step_balance(struct daemon *d, struct fault *f)
 	return CS_OK;
 }
 
+static enum cs_err
+step_assign(struct daemon *d, struct fault *f)
+{
+	int64_t done;
+
+	return assign(d, &done, f);
+}
+
+static enum cs_err
+step_wake(struct daemon *d, struct fault *f)
+{
+	return d->conf->wake_enabled ? wake_look(d->wake, d->db, d->conf, f) : CS_OK;
+}
+
+static enum cs_err
+step_alerts(struct daemon *d, struct fault *f)
+{
+	TRY(alert_look(d->db, d->conf, f));
+	return alert_retain(d->alert, d->db, d->conf, f);
+}
+
+static enum cs_err
+step_alert_send(struct daemon *d, struct fault *f)
+{
+	return alert_send(d->alert, d->db, d->conf, f);
+}
+
 /* For /metrics and the counts of /pending-allocations. The queue and the day's work take as long to
  * count as they are; a fixed part of the time is spent on it. */
 static enum cs_err
@@ -218,6 +251,7 @@ step_gauges(struct daemon *d, struct fault *f)
 {
 	int64_t begin = clock_mono_ms();
 
+	TRY(wake_count(d->wake, d->db, f));
 	TRY(db_gauge_count_attempts(d->db, f));
 	if (begin < d->count_due_ms)
 		return CS_OK;
@@ -246,7 +280,10 @@ static const struct {
 	{ "runs", step_runs, false },
 	{ "assign", step_assign, false },
 	{ "balance", step_balance, true },
+	{ "wake", step_wake, false },
 	{ "gauges", step_gauges, true },
+	{ "alerts", step_alerts, true },
+	{ "alert_send", step_alert_send, false },
 };
 
 /* CS_EDBDOWN ends the tick; any other failure is the step's own. */
@@ -281,6 +318,7 @@ work(struct daemon *d, struct fault *f)
 	TRY(db_lead(d->db, d->holder, &d->leads, f));
 	if (led != d->leads)
 		log_info(d->leads ? "leads" : "follows", "%s", d->holder);
+	TRY(alert_settle(d->alert, d->db, f));
 	return d->leads ? run_steps(d, f) : CS_OK;
 }
 
@@ -288,11 +326,12 @@ void
 tick(struct daemon *d)
 {
 	struct fault f = { 0 };
+	bool away, led = d->leads;
 	enum cs_err rc;
-	bool away;
 
 	d->busy = d->more_due = false;
 	rc = work(d, &f);
+	d->peek_due_ms = clock_mono_ms() + TICK_PEEK_MS;
 	away = rc == CS_EDBDOWN;
 	/* an outage is logged when it begins and when it ends, not each second */
 	if (rc != CS_OK && !(away && d->away))
@@ -301,9 +340,47 @@ tick(struct daemon *d)
 		log_info("database_back", "the database answers again");
 	d->away = away;
 	d->leads = d->leads && !away;
+	alert_database(d->alert, d->conf, away, led);
 	notify_send("WATCHDOG=1\nSTATUS=%s", away	? "database away"
 					     : d->leads ? "leads"
 							: "follows");
+}
+
+/* *STUCK: what waits can be given to nobody now. */
+static enum cs_err
+peek(struct daemon *d, bool *stuck, struct fault *f)
+{
+	int64_t done = 0;
+	bool waits;
+
+	TRY(db_wake_waiting(d->db, &waits, f));
+	if (!waits)
+		return CS_OK;
+	TRY(assign(d, &done, f));
+	*stuck = done == 0;
+	return *stuck ? CS_OK : step_wake(d, f);
+}
+
+void
+tick_peek(struct daemon *d)
+{
+	struct fault f = { 0 };
+	bool stuck = false;
+	enum cs_err rc = CS_OK;
+
+	if (!d->leads || !d->conf->wake_enabled)
+		return;
+	if (clock_mono_ms() >= wake_due_ms(d->wake))
+		rc = step_wake(d, &f);
+	if (rc == CS_OK && clock_mono_ms() >= d->peek_due_ms)
+		rc = peek(d, &stuck, &f);
+	/* a database that is away is the next tick's business */
+	if (rc != CS_OK && rc != CS_EDBDOWN)
+		log_fault(rc == CS_EBUSY ? LOG_LVL_WARN : LOG_LVL_ERROR, "peek", &f);
+	if (stuck || rc != CS_OK)
+		d->peek_due_ms = INT64_MAX;
+	else if (clock_mono_ms() >= d->peek_due_ms)
+		d->peek_due_ms = clock_mono_ms() + TICK_PEEK_MS;
 }
 
 void

@@ -6,12 +6,18 @@
 #include "conf/conf.h"
 #include "db/db.h"
 
+struct alert;
+struct http_multi;
 struct schedule;
+struct wake;
 
 struct daemon {
 	const struct conf *conf;
 	struct db *db;
 	struct schedule *schedule;
+	struct http_multi *http; /* every call of ours runs on it */
+	struct wake *wake;
+	struct alert *alert;
 	bool scheduling;  /* as an administrator last wanted it */
 	int64_t reloads;  /* of the schedule, that were asked for so far */
 	char holder[128]; /* our name in cascade_leader */
@@ -23,12 +29,19 @@ struct daemon {
 	int64_t repair_cursor; /* where db_repair_shown() stands */
 	int64_t refreshed_ms;  /* monotonic; 0 = refresh at the next tick */
 	int64_t count_due_ms;  /* monotonic; the queue is not counted before */
+	int64_t peek_due_ms;   /* monotonic; tick_peek() does not look before */
 };
 
 /* Names the daemon in D->holder: host, pid and random bits, so that no restart inherits a lead. */
 bool tick_name(struct daemon *d);
 /* One tick. A failure is logged; the next tick tries again. */
 void tick(struct daemon *d);
+/*
+ * Between two ticks: assigns what has come in meanwhile and calls the nodes that get it, so that
+ * nobody waits for the next tick. Cheap; does nothing where there is nobody to call.
+ */
+void tick_peek(struct daemon *d);
+#define TICK_PEEK_MS 200 /* how often it looks */
 /* Gives the lead up, if it has it. */
 void tick_leave(struct daemon *d);
 

@@ -160,6 +160,7 @@ enum cs_err cmd_schedule_start(struct cli *c);
 enum cs_err cmd_schedule_stop(struct cli *c);
 enum cs_err cmd_schedule_reload(struct cli *c);
 enum cs_err cmd_schedule_runs(struct cli *c);
+enum cs_err cmd_alert_test(struct cli *c);
 enum cs_err cmd_dispatch(struct cli *c);
 enum cs_err cmd_allocations(struct cli *c);
 enum cs_err cmd_allocation_show(struct cli *c);

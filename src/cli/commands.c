@@ -74,6 +74,8 @@ const struct cli_command cli_commands[] = {
 	{ "schedule", "stop", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_SCHEDULE_STOP, cmd_schedule_stop },
 	{ "schedule", "reload", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_SCHEDULE_RELOAD, cmd_schedule_reload },
 	{ "schedule", "runs", "", 0, 0, O(TASK) | O(LIMIT), NEEDS_SCHEMA, MSG_H_SCHEDULE_RUNS, cmd_schedule_runs },
+
+	{ "alert", "test", "[NAME]", 0, 1, 0, NEEDS_DB, MSG_H_ALERT_TEST, cmd_alert_test },
 	{ "dispatch", NULL, "", 0, 0, O(TASK) | O(FORCE), NEEDS_SCHEMA, MSG_H_DISPATCH, cmd_dispatch },
 
 	{ "allocations", NULL, "", 0, 0, O(TASK) | O(NODE) | O(STATUS) | O(LIMIT), NEEDS_SCHEMA,

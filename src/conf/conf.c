@@ -9,7 +9,27 @@ const struct conf_key conf_keys[CONF_ID__MAX] = {
 #define CONF(kind, member, key, def, min, max, flags, help)                                        \
 	{ CONF_KIND_##kind, offsetof(struct conf, member), key, def, min, max, flags, help },
 #include "conf/conf.def"
-#undef CONF
+};
+
+static const struct conf_key alert_keys[CONF_ALERT_ID__MAX] = {
+#define CONF_ALERT(kind, member, key, def, min, max, flags, help)                                  \
+	{ CONF_KIND_##kind, offsetof(struct conf_alert, member), key, def, min, max, flags, help },
+#include "conf/conf.def"
+};
+
+const struct conf_table conf_alert_table = {
+	.keys = alert_keys,
+	.n = CONF_ALERT_ID__MAX,
+	.size = sizeof(struct conf_alert),
+	.check = conf_check_alert,
+};
+
+static const struct conf_groups alerts = {
+	.name = "alerts",
+	.table = &conf_alert_table,
+	.offset = offsetof(struct conf, alerts),
+	.count = offsetof(struct conf, nalerts),
+	.max = CONF_ALERTS_MAX,
 };
 
 const struct conf_table conf_table = {
@@ -19,6 +39,7 @@ const struct conf_table conf_table = {
 	.path = DEFAULT_PATH,
 	.title = "# cascade.conf: every key with its default; see cascade.conf(5).\n",
 	.check = conf_check_all,
+	.groups = &alerts,
 };
 
 enum cs_err

@@ -17,10 +17,18 @@ struct conf_mount {
 	bool single; /* /pending-tasks always answers one package */
 };
 
+/* A receiver of alerts: a group of the list "alerts". */
+struct conf_alert {
+#define CONF_ALERT(kind, member, key, def, min, max, flags, help) CONF_TYPE_##kind member;
+#include "conf/conf.def"
+};
+#define CONF_ALERTS_MAX 16
+
 struct conf {
 #define CONF(kind, member, key, def, min, max, flags, help) CONF_TYPE_##kind member;
 #include "conf/conf.def"
-#undef CONF
+	struct conf_alert alerts[CONF_ALERTS_MAX];
+	size_t nalerts;
 	struct conf_mount mount[CONF_LIST_MAX];
 	size_t nmounts;
 };

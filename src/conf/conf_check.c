@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 
 #define UNIX_PREFIX	 "unix:"
@@ -141,6 +142,7 @@ static const struct {
 	{ CONF_ID_mounts, check_mounts, NULL },
 	{ CONF_ID_schedule, conf_check_choice, "own werss" },
 	{ CONF_ID_outbound_allow, check_outbound, NULL },
+	{ CONF_ID_alert_language, conf_check_choice, "zh en" },
 	{ CONF_ID_log_target, conf_check_log_target, NULL },
 	{ CONF_ID_log_level, conf_check_choice, "error warn info debug" },
 };
@@ -152,6 +154,28 @@ static const struct {
 	{ CONF_ID_jwt_secret_file, CONF_ID_jwt_secret },
 };
 
+/* Each receiver has a name of its own; the database does not tell cases apart. */
+static enum cs_err
+name_alerts(struct conf_load *l)
+{
+	struct conf *conf = l->conf;
+
+	for (size_t i = 0; i < conf->nalerts; i++) {
+		struct conf_alert *alert = &conf->alerts[i];
+
+		if (alert->name[0] == '\0')
+			alert->name = arena_printf(l->arena, "%s-%zu", alert->format, i + 1);
+		if (alert->name == NULL)
+			return cs_detail(l->f, CS_ENOMEM, "no memory for the configuration");
+		for (size_t k = 0; k < i; k++) {
+			if (strcasecmp(conf->alerts[k].name, alert->name) == 0)
+				return cs_detail(l->f, CS_ECONFIG, "alerts.name: %s is there twice",
+				    alert->name);
+		}
+	}
+	return CS_OK;
+}
+
 enum cs_err
 conf_check_all(struct conf_load *l)
 {
@@ -159,7 +183,32 @@ conf_check_all(struct conf_load *l)
 		TRY(conf_load_secret(l, secrets[i].file, secrets[i].secret));
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
 		TRY(checks[i].check(l, checks[i].id, checks[i].arg));
-	return CS_OK;
+	return name_alerts(l);
+}
+
+enum cs_err
+conf_check_alert(struct conf_load *l)
+{
+	static const char *const events[] = { "node_offline", "dead_letter", "no_success",
+		"database" };
+	const struct conf_alert *alert = l->conf;
+	const char *url = alert->url;
+
+	if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+		return conf_refuse(l, CONF_ALERT_ID_url, "should be an http(s) URL");
+	if (strpbrk(url, " \t\r\n#") != NULL)
+		return conf_refuse(
+		    l, CONF_ALERT_ID_url, "should have no white space and no fragment");
+	for (size_t i = 0; i < alert->events.n; i++) {
+		size_t k = 0;
+
+		while (k < ARRAY_LEN(events) && strcmp(events[k], alert->events.v[i]) != 0)
+			k++;
+		if (k == ARRAY_LEN(events))
+			return conf_refuse(
+			    l, CONF_ALERT_ID_events, "%s: no such event", alert->events.v[i]);
+	}
+	return conf_check_choice(l, CONF_ALERT_ID_format, "json dingtalk feishu wecom");
 }
 
 enum cs_err

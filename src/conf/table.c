@@ -269,25 +269,15 @@ load_setting(struct conf_load *l, size_t id, config_setting_t *s, const char *or
 	return err;
 }
 
+/* The keys of GROUP, which are called NAME.KEY. */
 static enum cs_err
-load_section(struct conf_load *l, config_setting_t *section, const char *path)
+load_keys(struct conf_load *l, config_setting_t *group, const char *name, const char *path)
 {
-	const char *name = config_setting_name(section);
-	const char *origin = origin_of(l, section, path);
-	int n = config_setting_length(section);
-
-	if (origin == NULL)
-		return no_memory(l);
-	if (find_key(l->table, name, NULL) == l->table->n)
-		return cs_detail(l->f, CS_ECONFIG, "%s: %s: no such section", origin, name);
-	if (!config_setting_is_group(section))
-		return cs_detail(
-		    l->f, CS_ECONFIG, "%s: %s: should be a section: %s: { … }", origin, name, name);
-	for (int i = 0; i < n; i++) {
-		config_setting_t *s = config_setting_get_elem(section, (unsigned)i);
+	for (int i = 0, n = config_setting_length(group); i < n; i++) {
+		config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
 		size_t id = find_key(l->table, name, config_setting_name(s));
+		const char *origin = origin_of(l, s, path);
 
-		origin = origin_of(l, s, path);
 		if (origin == NULL)
 			return no_memory(l);
 		if (id == l->table->n)
@@ -296,6 +286,72 @@ load_section(struct conf_load *l, config_setting_t *section, const char *path)
 		TRY(load_setting(l, id, s, origin));
 	}
 	return CS_OK;
+}
+
+static enum cs_err
+load_section(struct conf_load *l, config_setting_t *section, const char *path)
+{
+	const char *name = config_setting_name(section);
+	const char *origin = origin_of(l, section, path);
+
+	if (origin == NULL)
+		return no_memory(l);
+	if (find_key(l->table, name, NULL) == l->table->n)
+		return cs_detail(l->f, CS_ECONFIG, "%s: %s: no such section", origin, name);
+	if (!config_setting_is_group(section))
+		return cs_detail(
+		    l->f, CS_ECONFIG, "%s: %s: should be a section: %s: { … }", origin, name, name);
+	return load_keys(l, section, name, path);
+}
+
+/* One of a list of groups, into CONF; what it does not say is as by default. */
+static enum cs_err
+load_group(struct conf_load *outer, config_setting_t *group, const char *path, void *conf)
+{
+	const struct conf_groups *groups = outer->table->groups;
+	const char *origin = origin_of(outer, group, path);
+	struct conf_load l = { groups->table, conf, outer->arena,
+		arena_alloc(outer->arena, groups->table->n * sizeof(*l.origin)), outer->f };
+
+	if (l.origin == NULL || origin == NULL)
+		return no_memory(outer);
+	if (!config_setting_is_group(group))
+		return cs_detail(
+		    l.f, CS_ECONFIG, "%s: %s: should have groups: { … }", origin, groups->name);
+	for (size_t id = 0; id < l.table->n; id++)
+		TRY(conf_set(&l, id, l.table->keys[id].def, origin));
+	TRY(load_keys(&l, group, groups->name, path));
+	return l.table->check(&l);
+}
+
+static enum cs_err
+load_groups(struct conf_load *l, config_setting_t *list, const char *path)
+{
+	const struct conf_groups *groups = l->table->groups;
+	const char *origin = origin_of(l, list, path);
+	size_t *n = (size_t *)((char *)l->conf + groups->count);
+
+	if (origin == NULL)
+		return no_memory(l);
+	if (!config_setting_is_list(list) || config_setting_length(list) > (int)groups->max)
+		return cs_detail(l->f, CS_ECONFIG,
+		    "%s: %s: should be a list of at most %zu groups: ( { … }, { … } )", origin,
+		    groups->name, groups->max);
+	for (*n = 0; *n < (size_t)config_setting_length(list); ++*n)
+		TRY(load_group(l, config_setting_get_elem(list, (unsigned)*n), path,
+		    (char *)l->conf + groups->offset + *n * groups->table->size));
+	return CS_OK;
+}
+
+/* A section, or the list of groups. */
+static enum cs_err
+load_child(struct conf_load *l, config_setting_t *s, const char *path)
+{
+	const struct conf_groups *groups = l->table->groups;
+
+	if (groups != NULL && strcmp(config_setting_name(s), groups->name) == 0)
+		return load_groups(l, s, path);
+	return load_section(l, s, path);
 }
 
 static enum cs_err
@@ -325,7 +381,7 @@ load_file(struct conf_load *l, const char *path)
 		return syntax_error(l, &config, path);
 	root = config_root_setting(&config);
 	for (int i = 0, n = config_setting_length(root); i < n; i++)
-		TRY(load_section(l, config_setting_get_elem(root, (unsigned)i), path));
+		TRY(load_child(l, config_setting_get_elem(root, (unsigned)i), path));
 	return CS_OK;
 }
 

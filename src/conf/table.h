@@ -52,6 +52,16 @@ struct conf_key {
 
 struct conf_load;
 
+/* A list of groups beside the sections, NAME = ( { … }, { … } ): each is a struct of TABLE. */
+struct conf_groups {
+	const char *name;
+	const struct conf_table
+	    *table;    /* its keys are NAME.KEY; only keys, n, size and check count */
+	size_t offset; /* of the array in the struct that has the list */
+	size_t count;  /* of the size_t there that says how many there are */
+	size_t max;
+};
+
 struct conf_table {
 	const struct conf_key *keys;
 	size_t n;
@@ -59,6 +69,7 @@ struct conf_table {
 	const char *path;  /* read where no file is named and this one exists */
 	const char *plain; /* section whose variables go without its name; NULL: none */
 	const char *title; /* first lines of the example file */
+	const struct conf_groups *groups; /* NULL: none */
 	/* What a kind and two bounds cannot say; asked last. */
 	enum cs_err (*check)(struct conf_load *l);
 };

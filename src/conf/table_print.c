@@ -133,6 +133,31 @@ static const struct {
 	[CONF_KIND_LIST] = { print_list, print_default_list, "List", " strings" },
 };
 
+static void
+print_key(FILE *out, const struct conf_key *k, const void *conf, const char *indent)
+{
+	fprintf(out, "%s%s = ", indent, name_of(k));
+	kinds[k->kind].print(out, k, (const char *)conf + k->offset);
+	fputs(";\n", out);
+}
+
+static void
+print_groups(FILE *out, const struct conf_groups *groups, const void *conf)
+{
+	const char *first = (const char *)conf + groups->offset;
+	size_t n = *(const size_t *)((const char *)conf + groups->count);
+
+	fprintf(out, "%s = (", groups->name);
+	for (size_t i = 0; i < n; i++) {
+		fputs(i == 0 ? "\n\t{\n" : ",\n\t{\n", out);
+		for (size_t id = 0; id < groups->table->n; id++)
+			print_key(
+			    out, &groups->table->keys[id], first + i * groups->table->size, "\t\t");
+		fputs("\t}", out);
+	}
+	fputs(n == 0 ? " );\n" : "\n);\n", out);
+}
+
 void
 conf_table_print(const struct conf_table *table, const void *conf, FILE *out)
 {
@@ -141,12 +166,12 @@ conf_table_print(const struct conf_table *table, const void *conf, FILE *out)
 
 		if (is_first(table, id))
 			fprintf(out, "%.*s: {\n", (int)section_len(k->key), k->key);
-		fprintf(out, "\t%s = ", name_of(k));
-		kinds[k->kind].print(out, k, (const char *)conf + k->offset);
-		fputs(";\n", out);
+		print_key(out, k, conf, "\t");
 		if (is_last(table, id))
 			fputs("};\n", out);
 	}
+	if (table->groups != NULL)
+		print_groups(out, table->groups, conf);
 }
 
 /* The end of a line of TEXT that has room for WIDTH bytes: the last blank before, or the word's
@@ -180,6 +205,29 @@ print_wrapped(FILE *out, const char *prefix, const char *text, size_t n)
 	}
 }
 
+static void
+print_example_key(FILE *out, const struct conf_key *k, const char *indent, const char *mark)
+{
+	char prefix[16];
+
+	snprintf(prefix, sizeof(prefix), "%s# ", indent);
+	print_wrapped(out, prefix, k->help, strlen(k->help));
+	fprintf(out, "%s%s%s = ", indent, mark, name_of(k));
+	kinds[k->kind].print_default(out, k->def);
+	fputs(";\n", out);
+}
+
+/* One group, all of it a comment: there is none by default. */
+static void
+print_example_groups(FILE *out, const struct conf_groups *groups)
+{
+	fprintf(out, "\n# A list of groups, none by default; in each of them:\n#%s = ( {\n",
+	    groups->name);
+	for (size_t id = 0; id < groups->table->n; id++)
+		print_example_key(out, &groups->table->keys[id], "#   ", "");
+	fputs("# } );\n", out);
+}
+
 void
 conf_table_print_example(const struct conf_table *table, FILE *out)
 {
@@ -191,13 +239,12 @@ conf_table_print_example(const struct conf_table *table, FILE *out)
 			fprintf(out, "\n%.*s: {\n", (int)section_len(k->key), k->key);
 		else
 			fputc('\n', out);
-		print_wrapped(out, "\t# ", k->help, strlen(k->help));
-		fprintf(out, "\t#%s = ", name_of(k));
-		kinds[k->kind].print_default(out, k->def);
-		fputs(";\n", out);
+		print_example_key(out, k, "\t", "#");
 		if (is_last(table, id))
 			fputs("};\n", out);
 	}
+	if (table->groups != NULL)
+		print_example_groups(out, table->groups);
 }
 
 /* One sentence a line, as mdoc wants it. */
@@ -230,14 +277,14 @@ print_facts(FILE *out, const struct conf_key *k)
 		fputs("A change needs a restart.\n", out);
 }
 
-void
-conf_table_print_mdoc(const struct conf_table *table, FILE *out)
+static void
+print_mdoc_keys(FILE *out, const struct conf_table *table, const char *what)
 {
 	for (size_t id = 0; id < table->n; id++) {
 		const struct conf_key *k = &table->keys[id];
 
 		if (is_first(table, id))
-			fprintf(out, ".Ss Section %.*s\n.Bl -tag -width Ds\n",
+			fprintf(out, ".Ss %s %.*s\n.Bl -tag -width Ds\n", what,
 			    (int)section_len(k->key), k->key);
 		fprintf(out, ".It Ic %s\n", k->key);
 		print_sentences(out, k->help);
@@ -245,4 +292,12 @@ conf_table_print_mdoc(const struct conf_table *table, FILE *out)
 		if (is_last(table, id))
 			fputs(".El\n", out);
 	}
+}
+
+void
+conf_table_print_mdoc(const struct conf_table *table, FILE *out)
+{
+	print_mdoc_keys(out, table, "Section");
+	if (table->groups != NULL)
+		print_mdoc_keys(out, table->groups->table, "List of groups");
 }

@@ -75,3 +75,9 @@ db_gauge_count_attempts(struct db *db, struct fault *f)
 	return DB_EXEC(db, f, NULL, STMT_GAUGE_ATTEMPTS_ADD, A_S(db_s(&from, 0)), A_S(db_s(&to, 0)),
 	    A_S(db_s(&to, 0)), A_S(db_s(&from, 0)));
 }
+
+enum cs_err
+db_gauge_add(struct db *db, const char *name, const char *label, int64_t n, struct fault *f)
+{
+	return DB_EXEC(db, f, NULL, STMT_GAUGE_ADD, A_S(name), A_S(label), A_I(n));
+}

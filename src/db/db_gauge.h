@@ -18,5 +18,8 @@ enum cs_err db_gauges(
 enum cs_err db_gauge_count(struct db *db, struct fault *f) cs_mustcheck;
 /* Adds the attempts that have ended since the last call, or the first 20,000 or so of them. */
 enum cs_err db_gauge_count_attempts(struct db *db, struct fault *f) cs_mustcheck;
+/* Adds N to the counter NAME (without prefix) under LABEL. */
+enum cs_err db_gauge_add(
+    struct db *db, const char *name, const char *label, int64_t n, struct fault *f) cs_mustcheck;
 
 #endif

@@ -15,8 +15,8 @@ struct http_multi;
 typedef void http_done(void *arg, enum http_result result, struct http_answer *a);
 
 /*
- * At most TOTAL connections, PER_HOST of them to one host and port; calls beyond wait for one, and
- * their time runs. NULL: out of memory.
+ * At most TOTAL connections, PER_HOST (0: all) of them to one host and port; calls beyond wait for
+ * one, and their time runs. NULL: out of memory.
  */
 struct http_multi *http_multi_new(unsigned total, unsigned per_host);
 /* Abandons what runs, and calls nobody. */

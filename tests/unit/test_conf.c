@@ -176,6 +176,17 @@ test_file_errors(void **state)
 		{ "databse: { host = \"x\"; };", 1, "databse: no such section" },
 		{ "databas: { e = \"x\"; };", 1, "databas: no such section" },
 		{ "workers = 3;", 1, "workers: no such section" },
+		{ "alerts = 3;", 1, "alerts: should be a list of at most 16 groups" },
+		{ "alerts: { url = \"http://x/\"; };", 1, "alerts: should be a list of at most" },
+		{ "alerts = (\n 3 );", 2, "alerts: should have groups" },
+		{ "alerts = (\n { } );", 2, "alerts.url: should be an http(s) URL" },
+		{ "alerts = ( { url = \"ftp://x/\"; } );", 1, "alerts.url: should be an http(s)" },
+		{ "alerts = ( { url = \"http://x/ y\"; } );", 1, "alerts.url: should have no" },
+		{ "alerts = ( {\n uri = \"http://x/\"; } );", 2, "alerts.uri: no such key" },
+		{ "alerts = ( {\n url = \"http://x/\";\n format = \"slack\"; } );", 3,
+		    "alerts.format: should be one of: json dingtalk feishu wecom" },
+		{ "alerts = ( { url = \"http://x/\"; events = [ \"rain\" ]; } );", 1,
+		    "alerts.events: rain: no such event" },
 		{ "server = 3;", 1, "server: should be a section" },
 		{ "database: { host = { x = 1; }; };", 1, "database.host: should be a string" },
 		{ "database: {\n\n host = 5; };", 3,
@@ -461,6 +472,37 @@ test_print(void **state)
 	conf_free(second);
 }
 
+/* A list of groups: what a group does not say is as by default, and each has a name. */
+static void
+test_alerts(void **state)
+{
+	static char printed[PRINTED_MAX];
+	struct fault f = { 0 };
+	struct conf *c = loaded("alerts = ( { url = \"https://a/?token=tell-nobody\"; },\n"
+				"{ url = \"http://b/\"; format = \"feishu\"; name = \"ops\";\n"
+				"secret = \"nor-this\"; events = [ \"database\" ]; } );");
+
+	(void)state;
+	assert_int_equal(c->nalerts, 2);
+	assert_string_equal(c->alerts[0].name, "json-1");
+	assert_string_equal(c->alerts[0].url, "https://a/?token=tell-nobody");
+	assert_string_equal(c->alerts[0].secret, "");
+	assert_int_equal(c->alerts[0].events.n, 4);
+	assert_string_equal(c->alerts[1].name, "ops");
+	assert_string_equal(c->alerts[1].format, "feishu");
+	assert_int_equal(c->alerts[1].events.n, 1);
+	print_into(printed, c);
+	assert_null(strstr(printed, "tell-nobody"));
+	assert_null(strstr(printed, "nor-this"));
+	assert_non_null(strstr(printed, "\t\tname = \"ops\";\n"));
+	conf_free(c);
+	assert_int_equal(load("alerts = ( { url = \"http://a/\"; name = \"ops\"; },"
+			      " { url = \"http://b/\"; name = \"OPS\"; } );",
+			     &c, &f),
+	    CS_ECONFIG);
+	assert_non_null(strstr(f.detail, "alerts.name: OPS is there twice"));
+}
+
 static void
 uncomment_keys(char *example)
 {
@@ -516,6 +558,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_secret_mode),
 		cmocka_unit_test(test_check_secret),
 		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_alerts),
 		cmocka_unit_test(test_example),
 	};
 
