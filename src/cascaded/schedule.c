@@ -21,6 +21,8 @@
 #define NOTES_MAX 1000	/* occurrences left out that get a row of their own, at one catching up */
 #define HORIZON_S 86400 /* beyond misfire_grace: how far back an outage is accounted for */
 #define FIRE_MS	  1000	/* a call: the rest comes with the next */
+#define FIRE_BATCH                                                                                 \
+	100 /* tasks in one transaction: of thousands due at once each would pay for a commit */
 
 struct entry {
 	char *id, *expr, *zone_name, *misfire, *overlap;
@@ -319,6 +321,28 @@ fire(struct entry *e, struct db *db, const struct conf *conf, int64_t now, struc
 	return CS_OK;
 }
 
+/* The next entry from *I on that is due. */
+static bool
+find_due(const struct schedule *s, size_t *i, int64_t now)
+{
+	while (*i < s->n && (!s->entries[*i].due_ever || s->entries[*i].next_at > now))
+		(*i)++;
+	return *i < s->n;
+}
+
+/* One transaction: the entries from *I on that are due, up to FIRE_BATCH of them. */
+static enum cs_err
+fire_batch(struct schedule *s, struct db *db, const struct conf *conf, int64_t now, size_t *i,
+    struct fault *f)
+{
+	auto_tx tx = { 0 };
+
+	TRY(db_begin(db, &tx, f));
+	for (size_t n = 0; n < FIRE_BATCH && find_due(s, i, now); n++, (*i)++)
+		TRY(fire(&s->entries[*i], db, conf, now, f));
+	return db_commit(&tx, f);
+}
+
 enum cs_err
 schedule_run(
     struct schedule *s, struct db *db, const struct conf *conf, bool *more, struct fault *f)
@@ -328,17 +352,14 @@ schedule_run(
 	TRY(db_now(db, &now, f));
 	if (s->read_ms == 0 || clock_mono_ms() - s->read_ms >= SCHEDULE_RELOAD_MS)
 		TRY(read_tasks(s, db, conf, now, f));
-	for (size_t i = 0; i < s->n; i++) {
-		struct entry *e = &s->entries[i];
+	for (size_t i = 0; find_due(s, &i, now);) {
 		enum cs_err rc;
 
-		if (!e->due_ever || e->next_at > now)
-			continue;
 		if (clock_mono_ms() >= until) {
 			*more = true;
 			return CS_OK;
 		}
-		rc = fire(e, db, conf, now, f);
+		rc = fire_batch(s, db, conf, now, &i, f);
 		if (rc == CS_OK)
 			continue;
 		/* what was not done is read again from the database */

@@ -86,17 +86,14 @@ db_schedule_fire(struct db *db, const struct db_schedule_task *t, int64_t at, in
     const char *note, bool *made, struct fault *f)
 {
 	char run_id[RUN_ID_MAX];
-	auto_tx tx = { 0 };
 	uint64_t n = 0;
 	int64_t task;
 
 	run_name(run_id, t->id, at);
 	TRY(db_dispatch_task_seq(db, t->id, &task, f));
-	TRY(db_begin(db, &tx, f));
 	TRY(DB_EXEC(db, f, &n, STMT_SCHEDULE_FIRE, A_S(run_id), A_I(task), A_I(at), A_S(t->overlap),
 	    A_S(note), A_S(note)));
 	TRY(DB_EXEC(db, f, NULL, STMT_SCHEDULE_ADVANCE, A_I(at), next_arg(next_at), A_S(t->id)));
-	TRY(db_commit(&tx, f));
 	*made = n > 0;
 	return CS_OK;
 }

@@ -37,8 +37,8 @@ enum cs_err db_schedule_set(struct db *db, const struct db_schedule_task *t, int
 
 /*
  * Makes occurrence AT of task T a run of its own, to be dispatched, or (NOTE not NULL) left out for
- * that reason, and advances the schedule, in one transaction. *MADE is false where it had been made
- * already.
+ * that reason, and advances the schedule; in the caller's transaction. *MADE is false where it had
+ * been made already.
  */
 enum cs_err db_schedule_fire(struct db *db, const struct db_schedule_task *t, int64_t at,
     int64_t next_at, const char *note, bool *made, struct fault *f) cs_mustcheck;

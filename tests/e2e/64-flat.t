@@ -7,7 +7,6 @@ tools/check --full: it takes minutes. What makes them flat is in 61-plans.t.
 """
 import os
 import random
-import signal
 import statistics
 import sys
 import time
@@ -65,12 +64,12 @@ def compare(t, path, small, large):
         for client in random.sample((small, large), 2):
             times[client].append(took(client, path))
     a, b = (statistics.median(times[client]) for client in (small, large))
-    t.ok(b <= a * MOST, "%s: %.2f times (%.1f ms, %.1f ms)" % (path, b / a, a, b))
+    t.ok(b <= a * MOST, "%s: %.2f times (%.1f ms, %.1f ms; the fastest %.1f ms, %.1f ms)"
+         % (path, b / a, a, b, min(times[small]), min(times[large])))
 
 
 def test_flat(s, t):
     """each within 1.5 times"""
-    signal.alarm(3600)
     s.sql("SET GLOBAL innodb_buffer_pool_size = 2147483648")
     with small_stack(s) as small:
         small.db_socket, small.db_name = s.db_socket, "cascade_small"

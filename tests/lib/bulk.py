@@ -8,7 +8,7 @@ RARE_TASK, RARE_NODE, RARE_STATUS = "bt-rare", "bn-rare", "cancelled"
 TASK, NODE = "bt-3", "bn-7"
 
 # of a thousand: the rest is completed
-_STATES = ((10, "pending"), (15, "claimed"), (20, "executing"), (70, "failed"), (80, "timeout"))
+_STATES = ((20, "pending"), (30, "claimed"), (40, "executing"), (90, "failed"), (100, "timeout"))
 
 
 def _state(number):

@@ -23,7 +23,8 @@ file, HTTP clients without state, SQL, and tables of requests.
 
 Fields are compared as tap.matches() says; a path starting with @ names a response header.
 Environment: CASCADE_BUILD, the build directory (make check sets it; then nothing is built here);
-CASCADE_TEST_KEEP=1, leave the stack's directory in place; CASCADE_STACK_VALGRIND=1.
+CASCADE_TEST_KEEP=1, leave the stack's directory in place; CASCADE_TEST_FULL=1, the long form of those
+tests that have one; CASCADE_STACK_VALGRIND=1.
 """
 import glob
 import http.client
@@ -47,7 +48,7 @@ BUILD = os.environ.get("CASCADE_BUILD")
 GUIDE = "/api/v1/cascade"
 WERSS = "/api/v1/wx/cascade"
 SLOW = 5 if os.environ.get("CASCADE_STACK_VALGRIND") else 1
-TEST_TIMEOUT_S = 600 * SLOW
+TEST_TIMEOUT_S = (3600 if os.environ.get("CASCADE_TEST_FULL") else 600) * SLOW
 
 
 def wait_for(condition, seconds=10, every=0.05):
