@@ -35,6 +35,7 @@ OWNERS = {
     r"curl/.*": "net",
     r"zlib\.h": "fcgi",
     r"(.*/)?libconfig\.h": "conf",
+    r"libxml/.*": "agent",
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 
