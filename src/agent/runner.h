@@ -52,7 +52,7 @@ struct runner_job {
 	size_t package_len;
 	const char *allocation_id, *task_id;
 	int64_t attempt;
-	const char *root;	  /* exists; the attempt's directory is made in it */
+	const char *root;	  /* absolute; exists; the attempt's directory is made in it */
 	const char *const *feeds; /* ids of the package's feeds */
 	size_t nfeeds;
 	struct runner_limits limits;
