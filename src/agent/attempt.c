@@ -117,11 +117,19 @@ share_a_feed(const struct attempt *a, const struct attempt *b)
 	return false;
 }
 
+static bool
+has_come_to(const struct attempt *a, enum attempt_stage stage)
+{
+	if (stage == STAGE_GONE || a->state != ATTEMPT_ENDED)
+		return false;
+	return stage == STAGE_ENDED || !a->owes_message;
+}
+
 bool
-attempt_waits(const struct node *n, const struct attempt *a, bool ended)
+attempt_waits(const struct node *n, const struct attempt *a, enum attempt_stage until)
 {
 	for (const struct attempt *b = n->attempts; b != a; b = b->next) {
-		if ((!ended || b->state != ATTEMPT_ENDED) && share_a_feed(a, b))
+		if (!has_come_to(b, until) && share_a_feed(a, b))
 			return true;
 	}
 	return false;

@@ -32,7 +32,7 @@ struct attempt {
 	struct node *node;
 	int64_t seq;
 	char *allocation, *task;
-	int64_t number;
+	int64_t number, told; /* told: in the last request of it */
 	char **feeds; /* nfeeds of them, in one allocation with their texts */
 	size_t nfeeds;
 	enum attempt_state state;
@@ -120,8 +120,9 @@ void node_error(struct node *n, const struct attempt *a, const char *what, const
 struct attempt *attempt_add(struct node *n, const struct spool_attempt *from);
 /* Takes it off the list, when the spool has forgotten it. */
 void attempt_remove(struct node *n, struct attempt *a);
-/* Is there an older one of the same feed: order per feed. ENDED: which has not ended. */
-bool attempt_waits(const struct node *n, const struct attempt *a, bool ended);
+/* Is there an older one of the same feed that has not come as far? Order per feed. */
+enum attempt_stage { STAGE_ENDED, STAGE_MESSAGE_SENT, STAGE_GONE };
+bool attempt_waits(const struct node *n, const struct attempt *a, enum attempt_stage until);
 size_t attempt_count(const struct node *n, enum attempt_state below);
 void attempt_log(
     enum log_level level, const struct attempt *a, const char *event, const char *text);

@@ -14,6 +14,7 @@
 #define PIECE_MAX    500 /* articles */
 #define LOG_TAIL     2048
 #define LATER_MAX_MS 60000
+#define AGAIN_MS     300
 
 /* The parent could not cope with this one request: others first. */
 static void
@@ -30,12 +31,19 @@ put_off(struct attempt *a, const struct parent_answer *answer)
 	node_error(a->node, a, "parent", "status 500: %s", answer->message);
 }
 
-/* It is no longer ours: no report of it is wanted. */
+/*
+ * It is no longer ours: no report of it is wanted. But a claim under way may have made it ours
+ * again, and its answer may have come since the question was asked: then the question is put again.
+ */
 static void
 revoke(struct attempt *a, const struct parent_answer *answer)
 {
 	struct node *n = a->node;
 
+	if (n->claiming || a->told != a->number) {
+		a->due_ms = clock_mono_ms() + node_jitter(AGAIN_MS);
+		return;
+	}
 	if (!spool_revoke(n->spool, a->seq, answer->message))
 		return;
 	if (!a->revoked)
@@ -60,6 +68,7 @@ static bool
 call(struct attempt *a, enum http_method method, const char *path, struct buf *body,
     parent_done *done)
 {
+	a->told = a->number;
 	a->calling = !buf_failed(body) && parent_call(a->node, method, path, body, NULL, done, a);
 	buf_free(body);
 	return a->calling;
@@ -129,7 +138,7 @@ refused_piece(struct attempt *a, const struct parent_answer *answer)
 
 	if (status == 403 || status == 404 || status == 409) {
 		revoke(a, answer);
-		if (spool_sent(n->spool, a->seq, INT64_MAX, answer->message))
+		if (a->revoked && spool_sent(n->spool, a->seq, INT64_MAX, answer->message))
 			a->unsent = 0;
 	} else if (a->piece > 1) {
 		a->piece_max = (a->piece + 1) / 2;
@@ -301,10 +310,10 @@ tell(struct attempt *a)
 		return;
 	if (a->state != ATTEMPT_ENDED && !a->revoked && now >= a->ack_due_ms)
 		ack(a);
-	else if (upload_is_due(a) && !attempt_waits(n, a, false))
+	else if (upload_is_due(a) && !attempt_waits(n, a, STAGE_GONE))
 		upload(a);
 	else if (a->state == ATTEMPT_ENDED && a->unsent == 0 && !a->owes_message && !a->revoked &&
-		 !attempt_waits(n, a, false))
+		 !attempt_waits(n, a, STAGE_GONE))
 		report(a);
 	if (a->state != ATTEMPT_ENDED && !a->revoked)
 		node_wake_at(n, a->ack_due_ms);

@@ -160,7 +160,7 @@ send_step(struct node *n)
 			continue;
 		if (a->revoked)
 			a->owes_message = false;
-		else if (!attempt_waits(n, a, false))
+		else if (!attempt_waits(n, a, STAGE_MESSAGE_SENT))
 			look(a);
 	}
 }

@@ -15,8 +15,8 @@
 #include <string.h>
 
 #define SCHEMA_VERSION "1"
-#define HISTORY_MAX "500"
-#define ERRORS_MAX  "50"
+#define HISTORY_MAX    "500"
+#define ERRORS_MAX     "50"
 
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS claim (key TEXT NOT NULL, lim INTEGER NOT NULL);"

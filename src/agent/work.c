@@ -262,7 +262,7 @@ work_step(struct node *n)
 			continue;
 		if (running >= (size_t)n->conf->concurrency)
 			break;
-		if ((a->recovered && !a->acked) || attempt_waits(n, a, true))
+		if ((a->recovered && !a->acked) || attempt_waits(n, a, STAGE_ENDED))
 			continue;
 		begin(n, a);
 		running++;

@@ -7,22 +7,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 from cascade import run, wait_for  # noqa: E402
-from child import Child, collect, read_journal  # noqa: E402
+from child import Child, Hook, all_are, collect, journal_of, read_journal, rows  # noqa: E402
 from work import allocation, clear, consistent, dispatch, make_feeds, make_task  # noqa: E402
-
-
-def rows(s, task, **query):
-    more = "".join("&%s=%s" % item for item in query.items())
-    return s.admin().get("/allocations?limit=200&task_id=%s%s" % (task, more)).data["list"]
-
-
-def ended(s, task, status="completed"):
-    found = rows(s, task)
-    return bool(found) and all(row["status"] == status for row in found)
-
-
-def journal_of(s, name):
-    return os.path.join(s.dir, "journal-" + name)
 
 
 def test_end_to_end(s, t):
@@ -32,7 +18,7 @@ def test_end_to_end(s, t):
     journal = journal_of(s, "t1")
     with Child(s, "c1", collect(journal, 0.1, 3), concurrency=4) as child:
         dispatch(s, "t1")
-        t.ok(wait_for(lambda: ended(s, "t1"), 60), "everything is completed", rows(s, "t1")[:3])
+        t.ok(wait_for(lambda: all_are(s, "t1"), 60), "everything is completed", rows(s, "t1")[:3])
         t.eq(sorted(e[1] for e in read_journal(journal) if e[0] == "end"), sorted(feeds), "each feed was collected once")
         t.eq(s.value("SELECT COUNT(*) FROM we_articles"), "36", "every article is stored")
         row = allocation(s, rows(s, "t1")[0]["id"])

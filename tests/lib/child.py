@@ -7,11 +7,15 @@ Children of the end-to-end tests: cascade-node against a Stack, with an executor
 
 Everything of a child lies below the stack's directory: its configuration, secret, state and log.
 """
+import http.server
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
+import threading
+import urllib.parse
 
 from cascade import BUILD, SOURCE, wait_for
 
@@ -35,6 +39,118 @@ def read_journal(path):
         return []
     with open(path) as file:
         return [tuple(line.split()) for line in file.read().splitlines() if len(line.split()) == 4]
+
+
+def times(journal, event):
+    """How often EVENT was written of each feed of each allocation."""
+    counts = {}
+    for what, feed, allocation_id, _ in read_journal(journal):
+        if what == event:
+            counts[feed, allocation_id] = counts.get((feed, allocation_id), 0) + 1
+    return counts
+
+
+def journal_of(s, name):
+    return os.path.join(s.dir, "journal-" + name)
+
+
+def rows(s, task, **query):
+    """The allocations of TASK."""
+    more = "".join("&%s=%s" % item for item in query.items())
+    return s.admin().get("/allocations?limit=200&task_id=%s%s" % (task, more)).data["list"]
+
+
+def all_are(s, task, status="completed"):
+    found = rows(s, task)
+    return bool(found) and all(row["status"] == status for row in found)
+
+
+class Wire:
+    """A way to the parent that can be cut: a forwarder on a port of its own."""
+
+    def __init__(self, s):
+        where = urllib.parse.urlsplit(s.url)
+        self.target = (where.hostname, where.port)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = "%s://127.0.0.1:%d" % (where.scheme, self.listener.getsockname()[1])
+        self.cut_off = False
+        self.open = set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            if self.cut_off:
+                near.close()
+                continue
+            try:
+                far = socket.create_connection(self.target)
+            except OSError:
+                near.close()
+                continue
+            self.open |= {near, far}
+            for a, b in ((near, far), (far, near)):
+                threading.Thread(target=self._forward, args=(a, b), daemon=True).start()
+
+    def _forward(self, a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+        except OSError:
+            pass
+        for end in (a, b):
+            self.open.discard(end)
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            end.close()
+
+    def cut(self):
+        self.cut_off = True
+        for end in list(self.open):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def mend(self):
+        self.cut_off = False
+
+    def close(self):
+        self.listener.close()
+        self.cut()
+
+
+class Hook:
+    """A webhook that keeps what it is sent; STATUSES are its first answers, then 200."""
+
+    def __init__(self, statuses=()):
+        self.bodies = []
+        waiting = list(statuses)
+        hook = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                hook.bodies.append(body)
+                self.send_response(waiting.pop(0) if waiting else 200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = "http://127.0.0.1:%d/hook" % self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 def literal(value):
@@ -135,6 +251,12 @@ class Child:
     def log_text(self):
         with open(self.log, errors="replace") as file:
             return file.read()
+
+    def events(self, event):
+        """The log's lines of EVENT as dicts."""
+        pair = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))')
+        lines = [{k: a or b for k, a, b in pair.findall(line)} for line in self.log_text().splitlines()]
+        return [line for line in lines if line.get("event") == event]
 
     @property
     def directory(self):

@@ -19,8 +19,8 @@ for feed in $(grep -o '"id":"[^"]*"' | cut -d '"' -f 4); do
     i=0
     while [ "$i" -lt "$articles" ]; do
         i=$((i + 1))
-        printf '{"type":"article","article":{"id":"2247_%d","mp_id":"%s","title":"title %d","content":"<p>%s</p>","publish_time":1767225600}}\n' \
-            "$i" "$feed" "$i" "$feed"
+        printf '{"type":"article","article":{"id":"%s_%d","mp_id":"%s","title":"title %d","content":"<p>%s</p>","publish_time":1767225600}}\n' \
+            "$CASCADE_ALLOCATION_ID" "$i" "$feed" "$i" "$feed"
     done
     sleep "$delay"
     [ "$status" = 0 ] || break
