@@ -7,7 +7,7 @@
 #ifndef CS_AGENT_WECHAT_H
 #define CS_AGENT_WECHAT_H
 
-#include "base/base.h"
+#include "base/err.h"
 
 struct http_tls;
 
@@ -24,6 +24,7 @@ struct wechat_conf {
 	int64_t pause_ms, jitter_ms, daily, hold_s, hold_max_s; /* as in account.h */
 	long connect_ms, total_ms;				/* of one request */
 	const struct http_tls *tls;				/* NULL: defaults */
+	enum lang lang;						/* of errors and reasons */
 };
 
 /*
