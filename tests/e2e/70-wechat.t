@@ -91,6 +91,11 @@ def refusal(ret, words):
     return {"base_resp": {"ret": ret, "err_msg": words}}
 
 
+def read_json(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
 class Run:
     """The collector's outcome."""
 
@@ -271,6 +276,24 @@ class Cases:
         # the turn is reserved before the request, so its own delay may take a little off the next gap
         t.ok(len(gaps) == 2 and sum(gaps) > 0.5, "requests keep their distance", repr(gaps))
 
+    def refused_meanwhile(self):
+        """An attempt waits for its turn while another is refused."""
+        t, state = self.t, self.state()
+        self.site.lists["x"] = [list_of("/s/1")]
+        Run(self.site, state, [("F1", "x")], "pause_ms=3000")
+        path = glob.glob(os.path.join(state, "*.json"))[0]
+        before, runs = read_json(path), []
+        thread = threading.Thread(target=lambda: runs.append(Run(self.site, state, [("F1", "x")], "pause_ms=3000")))
+        thread.start()
+        deadline = time.monotonic() + PATIENCE
+        while read_json(path)["next_ms"] == before["next_ms"] and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with open(path + ".test", "w", encoding="utf-8") as file:
+            json.dump(dict(read_json(path), held="limited", held_until=int(time.time()) + 1000), file)
+        os.rename(path + ".test", path)
+        thread.join(PATIENCE)
+        t.eq((runs[0].status, len(self.site.seen)), (69, 1), "it does not ask any more", runs[0].log)
+
     def secrets(self):
         t, state = self.t, self.state()
         self.site.lists["x"] = [refusal(200003, "invalid session")]
@@ -290,7 +313,8 @@ def main():
     try:
         cases = Cases(t, directory)
         for case in (cases.bundled, cases.request, cases.content, cases.paging, cases.limited, cases.expired,
-                     cases.spent, cases.failures, cases.away, cases.verification, cases.pace, cases.secrets):
+                     cases.spent, cases.failures, cases.away, cases.verification, cases.pace,
+                     cases.refused_meanwhile, cases.secrets):
             try:
                 case()
             except Exception:
