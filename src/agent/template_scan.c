@@ -214,13 +214,16 @@ read_value(struct scan *s, struct span tag)
 	return add(s, &(struct part){ .type = PART_VALUE, .text = tag });
 }
 
-/* The end of the tag that begins at P with an opening brace; NULL: none begins there. */
+/* The end of the tag that begins at P with an opening brace; NULL: none begins there. Of three
+ * braces it is the last two. */
 static const char *
 tag_end(const char *p, const char *end)
 {
 	const char *closing, *newline;
 
 	if (end - p < 4 || (p[1] != '{' && p[1] != '%'))
+		return NULL;
+	if (p[1] == '{' && (p[2] == '{' || p[2] == '%'))
 		return NULL;
 	newline = memchr(p, '\n', (size_t)(end - p));
 	if (newline == NULL)
