@@ -102,6 +102,7 @@ attempt_remove(struct node *n, struct attempt *a)
 	while (*at != a)
 		at = &(*at)->next;
 	*at = a->next;
+	n->status_due_ms = 0;
 	attempt_free(a);
 }
 

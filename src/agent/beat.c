@@ -29,6 +29,8 @@ obey(struct node *n, const struct jx *data)
 	if (drain != n->drain)
 		log_info("drain", drain ? "the parent drains this node: no more is claimed"
 					: "the parent gives this node work again");
+	if (drain != n->drain)
+		n->status_due_ms = 0;
 	if (n->drain && !drain)
 		claim_soon(n);
 	n->drain = drain;

@@ -33,7 +33,7 @@ struct attempt {
 	int64_t seq;
 	char *allocation, *task;
 	int64_t number, told; /* told: in the last request of it */
-	char **feeds; /* nfeeds of them, in one allocation with their texts */
+	char **feeds;	      /* nfeeds of them, in one allocation with their texts */
 	size_t nfeeds;
 	enum attempt_state state;
 	bool acked;	    /* the parent knows that it is executed */
@@ -67,8 +67,7 @@ struct parent {
 	unsigned running, fails;
 	int64_t failed_ms, until_ms; /* monotonic: the last failure; nothing is asked before */
 	int64_t since_s, answered_s; /* unix: of the outage, 0 none; of the last answer */
-	bool no_gzip;
-	bool refuses_us; /* 401 */
+	bool no_gzip;		     /* it does not know it */
 	char error[256];
 };
 

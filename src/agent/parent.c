@@ -12,12 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOUNT	     "/api/v1/cascade"
-#define ANSWER_MAX   (32u << 20)
-#define BACKOFF_MS   1000
-#define UNAUTH_MS    30000
-#define GZIP_MIN     1024
-#define REPEAT_LOG_S 60
+#define MOUNT	   "/api/v1/cascade"
+#define ANSWER_MAX (32u << 20)
+#define BACKOFF_MS 1000
+#define UNAUTH_MS  30000
+#define GZIP_MIN   1024
 
 /* One request under way. */
 struct asked {
@@ -99,13 +98,13 @@ failed(struct node *n, const struct asked *q, const struct parent_answer *a, lon
 		pause = retry_after * 1000 + node_jitter(BACKOFF_MS);
 	p->failed_ms = now;
 	p->until_ms = now + pause;
+	n->status_due_ms = 0;
 	if (p->fails++ == 0) {
 		p->since_s = clock_wall_s();
 		node_error(n, NULL, "parent",
 		    "%s: status %d: %s; what is done is kept and sent later", p->base, a->status,
 		    a->message);
 	}
-	p->refuses_us = a->status == 401;
 }
 
 static void
@@ -116,9 +115,10 @@ answered(struct node *n)
 	if (p->fails > 0)
 		log_info("parent", "answers again after %lld s",
 		    (long long)(clock_wall_s() - p->since_s));
+	if (p->fails > 0)
+		n->status_due_ms = 0;
 	p->fails = 0;
 	p->since_s = 0;
-	p->refuses_us = false;
 	p->answered_s = clock_wall_s();
 }
 

@@ -15,6 +15,7 @@
 #define LOG_TAIL     2048
 #define LATER_MAX_MS 60000
 #define AGAIN_MS     300
+#define AT_ONCE	     6 /* requests; the others are for heartbeats and claims */
 
 /* The parent could not cope with this one request: others first. */
 static void
@@ -306,7 +307,7 @@ tell(struct attempt *a)
 		finish(a, "dropped: the parent takes no report");
 		return;
 	}
-	if (!parent_ready(n))
+	if (!parent_ready(n) || n->parent.running >= AT_ONCE)
 		return;
 	if (a->state != ATTEMPT_ENDED && !a->revoked && now >= a->ack_due_ms)
 		ack(a);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEMA_VERSION "1"
+#define SCHEMA_VERSION 1
 #define HISTORY_MAX    "500"
 #define ERRORS_MAX     "50"
 
@@ -42,7 +42,7 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS line (id INTEGER PRIMARY KEY, history INTEGER NOT NULL,"
     " at INTEGER NOT NULL, what TEXT NOT NULL, text TEXT NOT NULL);"
     "CREATE INDEX IF NOT EXISTS line_of ON line (history, id);"
-    "PRAGMA user_version = " SCHEMA_VERSION ";";
+    "PRAGMA user_version = 1;";
 
 static const char pragmas[] =
     "PRAGMA busy_timeout = 5000; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
@@ -149,6 +149,20 @@ spool_int(struct spool *s, int64_t other, const char *sql, const char *types, ..
 	return spool_next(s, q, &ok) ? sqlite3_column_int64(q, 0) : other;
 }
 
+/* Is the file new, or one of this version? What is none at all shows later. */
+static bool
+is_known(sqlite3 *db)
+{
+	sqlite3_stmt *q = NULL;
+	int version = 0;
+
+	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &q, NULL) == SQLITE_OK &&
+	    sqlite3_step(q) == SQLITE_ROW)
+		version = sqlite3_column_int(q, 0);
+	sqlite3_finalize(q);
+	return version == 0 || version == SCHEMA_VERSION;
+}
+
 enum cs_err
 spool_open(const char *path, bool readonly, struct spool **out, struct fault *f)
 {
@@ -161,6 +175,11 @@ spool_open(const char *path, bool readonly, struct spool **out, struct fault *f)
 	rc = sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK && readonly)
 		rc = sqlite3_exec(s->db, "PRAGMA busy_timeout = 5000", NULL, NULL, NULL);
+	if (rc == SQLITE_OK && !is_known(s->db)) {
+		cs_detail(f, CS_EIO, "%s: of another version of this program", path);
+		spool_close(s);
+		return f->code;
+	}
 	if (rc == SQLITE_OK && !readonly)
 		rc = sqlite3_exec(s->db, pragmas, NULL, NULL, NULL);
 	if (rc == SQLITE_OK && !readonly)

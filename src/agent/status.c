@@ -16,7 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EVERY_MS   1000
+#define EVERY_MS   1000 /* while there is work */
+#define IDLE_MS	   5000
 #define ERRORS_MAX 5
 
 static void
@@ -170,7 +171,7 @@ status_step(struct node *n)
 
 	if (now < n->status_due_ms)
 		return;
-	n->status_due_ms = now + EVERY_MS;
+	n->status_due_ms = now + (n->attempts != NULL ? EVERY_MS : IDLE_MS);
 	write_status(n, &b);
 	/* For people: what cannot be written now is written in a second. */
 	if (!buf_failed(&b) && !state_replace(n->dir, "status.json", b.data, b.len))

@@ -6,10 +6,12 @@
  */
 #include "agent/node.h"
 #include "base/clock.h"
+#include "base/parse.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#define TEXT_MAX      500 /* characters */
 #define GRACE_S	      5
 #define DISK_RETRY_MS 1000
 
@@ -32,6 +34,16 @@ new_said(struct attempt *a, const char *feed, const char *text)
 	return s;
 }
 
+/* Texts for people are cut: a report has to fit into the parent's limit. */
+static struct said *
+said_shortly(struct attempt *a, const char *feed, const char *text)
+{
+	char cut[4 * TEXT_MAX + 1];
+
+	snprintf(cut, sizeof(cut), "%.*s", (int)utf8_prefix(text, TEXT_MAX), text);
+	return new_said(a, feed, cut);
+}
+
 static void
 on_record(void *arg, const struct record *r)
 {
@@ -48,12 +60,12 @@ on_record(void *arg, const struct record *r)
 			new_said(a, r->feed_id, json)->what = SAID_ARTICLE;
 		arena_free(arena);
 	} else if (r->type == RECORD_RESULT) {
-		s = new_said(a, r->feed_id, r->error);
+		s = said_shortly(a, r->feed_id, r->error);
 		s->what = SAID_RESULT;
 		s->success = r->success;
 		s->count = r->article_count;
 	} else if (r->type == RECORD_HOLD) {
-		s = new_said(a, r->feed_id, r->text);
+		s = said_shortly(a, r->feed_id, r->text);
 		s->what = SAID_HOLD;
 		s->count = r->seconds;
 	}

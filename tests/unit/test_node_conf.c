@@ -96,8 +96,9 @@ test_environment(void **state)
 static void
 test_needed(void **state)
 {
-	static const char whole[] = "cascade: { parent_api_url = \"https://p.example\"; api_key = \"CN\";"
-				    " api_secret = \"CS\"; %s }; executor: { %s };";
+	static const char whole[] =
+	    "cascade: { parent_api_url = \"https://p.example\"; api_key = \"CN\";"
+	    " api_secret = \"CS\"; %s }; executor: { %s };";
 	static const struct {
 		const char *cascade, *executor, *words; /* WORDS NULL: it can run */
 	} rows[] = {

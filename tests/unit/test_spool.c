@@ -106,8 +106,9 @@ add_result(void *arg, const struct spool_result *r)
 {
 	char *text = arg;
 
-	sprintf(text + strlen(text), "%s %d %lld %s %s;", r->feed, r->success, (long long)r->articles,
-	    r->error != NULL ? r->error : "-", r->message != NULL ? r->message : "-");
+	sprintf(text + strlen(text), "%s %d %lld %s %s;", r->feed, r->success,
+	    (long long)r->articles, r->error != NULL ? r->error : "-",
+	    r->message != NULL ? r->message : "-");
 }
 
 static void
