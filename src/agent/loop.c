@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "core/ident.h"
 #include "proc/notify.h"
+#include "proc/trim.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #define CONNECTIONS   16 /* at once, and half of that to one host */
+#define TRIM_MS	      3000
 #define IDLE_MS	      1000
 #define LEAVE_MS      10000
 #define FIRST_BEAT_MS 2000
@@ -234,6 +236,21 @@ watchdog(struct node *n)
 	    n->parent.fails > 0 ? "; the parent does not answer" : "");
 }
 
+/* What the start, or the last work, has needed is given back when nothing has been done for a
+ * while. */
+static void
+trim(struct node *n)
+{
+	int64_t now = clock_mono_ms();
+
+	if (n->attempts != NULL || n->beats == 0)
+		n->trim_due_ms = now + TRIM_MS;
+	else if (n->trim_due_ms != 0 && now >= n->trim_due_ms) {
+		n->trim_due_ms = 0;
+		trim_memory();
+	}
+}
+
 static void
 wait(struct node *n, int signals)
 {
@@ -268,6 +285,7 @@ step(struct node *n)
 	report_step(n);
 	status_step(n);
 	watchdog(n);
+	trim(n);
 }
 
 int

@@ -103,6 +103,7 @@ struct node {
 	bool stop, reload;
 	int64_t stop_by_ms, leave_by_ms;
 	int64_t status_due_ms, watchdog_due_ms;
+	int64_t trim_due_ms; /* when there has been nothing to do for a while; 0: it was done */
 	int64_t started_s;
 };
 

@@ -13,7 +13,11 @@ say() {
     printf '%s %s %s %s\n' "$1" "$2" "$CASCADE_ALLOCATION_ID" "$CASCADE_ATTEMPT" >>"$journal"
 }
 
-for feed in $(grep -o '"id":"[^"]*"' | cut -d '"' -f 4); do
+# As few processes as can be: hundreds of these run at once.
+read -r package || :
+while [ "${package#*\"id\":\"}" != "$package" ]; do
+    package=${package#*\"id\":\"}
+    feed=${package%%\"*}
     say begin "$feed"
     printf 'collecting %s\n' "$feed" >&2
     i=0
