@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""cascade.conf(5) and the example file say what conf.def says; --update makes them do so."""
+"""The manuals of configuration files and their examples say what the tables say; --update makes them do so."""
 import os
 import shutil
 import subprocess
@@ -12,53 +12,59 @@ BUILD = os.environ.get("CASCADE_BUILD") or os.path.join(SOURCE, "build")
 sys.path.insert(0, os.path.join(SOURCE, "tests", "lib"))
 from tap import Tap  # noqa: E402
 
-MANUAL = os.path.join(SOURCE, "man", "cascade.conf.5")
-EXAMPLE = os.path.join(SOURCE, "src", "conf", "cascade.conf.example")
+# program that prints a table, its manual, its example file
+TABLES = [
+    ("test_conf", "man/cascade.conf.5", "src/conf/cascade.conf.example"),
+    ("test_node_conf", "man/cascade-node.conf.5", "src/agent/cascade-node.conf.example"),
+]
 BEGIN, END = '.\\" begin\n', '.\\" end\n'
 
 
-def made(what):
-    program = os.path.join(BUILD, "tests", "unit", "test_conf")
+def made(name, what):
+    program = os.path.join(BUILD, "tests", "unit", name)
     return subprocess.run([program, what], check=True, stdout=subprocess.PIPE).stdout.decode()
 
 
 def read(path):
-    with open(path, encoding="utf-8") as file:
+    with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
         return file.read()
 
 
-def manual_parts():
+def manual_parts(manual):
     """The manual before, between and after the marks."""
-    head, rest = read(MANUAL).split(BEGIN)
+    head, rest = read(manual).split(BEGIN)
     table, tail = rest.split(END)
     return head + BEGIN, table, END + tail
 
 
-def lint():
+def lint(manual):
     """Complaints of mandoc, run beside the other manuals so that it finds them."""
-    done = subprocess.run(["mandoc", "-Tlint", os.path.basename(MANUAL)],
-                          cwd=os.path.dirname(MANUAL), stdout=subprocess.PIPE,
+    directory, name = os.path.split(os.path.join(SOURCE, manual))
+    done = subprocess.run(["mandoc", "-Tlint", name], cwd=directory, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False)
     return [line for line in done.stdout.decode().splitlines() if "manual not found" not in line]
 
 
 def update():
-    head, _, tail = manual_parts()
-    for path, text in ((MANUAL, head + made("mdoc") + tail), (EXAMPLE, made("example"))):
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+    for name, manual, example in TABLES:
+        head, _, tail = manual_parts(manual)
+        for path, text in ((manual, head + made(name, "mdoc") + tail), (example, made(name, "example"))):
+            with open(os.path.join(SOURCE, path), "w", encoding="utf-8") as file:
+                file.write(text)
 
 
 def main():
     t = Tap()
     hint = "run tests/unit/conf-docs.t --update"
-    t.ok(manual_parts()[1] == made("mdoc"), "the keys of cascade.conf(5) are those of conf.def", hint)
-    t.ok(read(EXAMPLE) == made("example"), "the example file is made from conf.def", hint)
-    if shutil.which("mandoc"):
-        complaints = lint()
-        t.ok(not complaints, "mandoc has no complaint about cascade.conf(5)", *complaints)
-    else:
-        t.skip("mandoc has no complaint about cascade.conf(5)", "no mandoc")
+    for name, manual, example in TABLES:
+        t.ok(manual_parts(manual)[1] == made(name, "mdoc"), "the keys of %s are those of its table" % manual, hint)
+        t.ok(read(example) == made(name, "example"), "%s is made from it" % example, hint)
+        said = "mandoc has no complaint about %s" % manual
+        if shutil.which("mandoc"):
+            complaints = lint(manual)
+            t.ok(not complaints, said, *complaints)
+        else:
+            t.skip(said, "no mandoc")
     t.end()
 
 

@@ -25,16 +25,23 @@ MAY = {
     "fcgi": FRONT,
     "cascaded": FRONT,
     "cli": FRONT,
-    "agent": {"base", "json", "conf", "core", "net"},
+    "agent": {"base", "json", "conf", "core", "net", "proc"},
 }
-# Each of these headers belongs to one room.
+# Each of these headers belongs to one room; zlib's to the two ends of the wire.
 OWNERS = {
     r"(.*/)?(mysql|mariadb|errmsg|mysqld_error)(_com|_version)?\.h": "db",
     r"(.*/)?(fcgiapp|fcgi_stdio|fcgios|fcgimisc|fastcgi)\.h": "fcgi",
     r"(.*/)?json\.h|(.*/)?json_\w+\.h|json-c/.*": "json",
     r"curl/.*": "net",
-    r"zlib\.h": "fcgi",
+    r"zlib\.h": ("fcgi", "agent"),
     r"(.*/)?libconfig\.h": "conf",
+    r"libxml/.*": "agent",
+}
+# And these to one file of it.
+FILES = {
+    r"libxml/.*": "src/agent/html.c",
+    r"(.*/)?sqlite3\.h": "src/agent/spool_priv.h",
+    r"yaml\.h": "src/agent/import.c",
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 
@@ -76,7 +83,11 @@ def wrong_direction(room, path, includes):
 def wrong_owner(room, path, includes):
     for _, name in includes:
         for pattern, owner in OWNERS.items():
-            if owner != room and re.fullmatch(pattern, name) and file_of(name) is None:
+            owners = owner if isinstance(owner, tuple) else (owner,)
+            if room not in owners and re.fullmatch(pattern, name) and file_of(name) is None:
+                yield "%s includes <%s>, which only %s may" % (path, name, " and ".join(owners))
+        for pattern, owner in FILES.items():
+            if owner != path and re.fullmatch(pattern, name):
                 yield "%s includes <%s>, which only %s may" % (path, name, owner)
 
 

@@ -6,7 +6,7 @@
 # shellcheck disable=SC2034 # each command picks its lists
 packages_build=(autoconf autoconf-archive automake gcc libc6-dev make pkg-config
     libcmocka-dev libconfig-dev libcrypt-dev libcurl4-openssl-dev libfcgi-dev libjson-c-dev
-    libmariadb-dev libssl-dev python3-yaml zlib1g-dev)
+    libmariadb-dev libsqlite3-dev libssl-dev libxml2-dev libyaml-dev python3-yaml zlib1g-dev)
 # shellcheck disable=SC2034
 packages_run=(curl mariadb-client-core mariadb-server-core nginx openssl python3 tzdata)
 # shellcheck disable=SC2034

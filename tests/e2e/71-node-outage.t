@@ -1,0 +1,57 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""
+cascade-node while its parent is away: what it has it goes on with, and delivers it afterwards, once,
+in order. With --full the outage lasts for 100 completed feeds instead of 20.
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
+from cascade import run, wait_for  # noqa: E402
+from child import Child, Hook, all_are, collect, journal_of, rows, times  # noqa: E402
+from work import clear, consistent, dispatch, make_feeds, make_task, outcomes  # noqa: E402
+
+COUNT = 100 if "--full" in sys.argv else 20
+
+
+def test_parent_away(s, t):
+    """the parent is away for as long as it takes to complete what the node holds"""
+    # Two tasks of the same feeds: each feed twice, and in order.
+    feeds = make_feeds(s, COUNT // 2)
+    hook = Hook()
+    for task in ("ta", "tb"):
+        make_task(s, task, feeds, message_type=1, web_hook_url=hook.url, message_template="{{ feed.id }}")
+        dispatch(s, task)
+    journal = journal_of(s, "away")
+    with Child(s, "away", collect(journal, 2, 2), concurrency=COUNT) as child:
+        t.ok(wait_for(lambda: len(child.events("claimed")) == COUNT, 60), "it holds everything")
+        t.ok(wait_for(lambda: len(rows(s, "ta", status="executing")) > 0, 20), "and the parent knows that it works")
+        s.stop("cascade-fcgi")
+        t.ok(wait_for(lambda: len(times(journal, "end")) == COUNT, 120), "it completes everything without a parent",
+             len(times(journal, "end")))
+        t.ok(wait_for(lambda: child.status()["spool"]["attempts"] == COUNT), "all of which is in the spool", child.status())
+        t.ok(wait_for(lambda: len(hook.bodies) == COUNT, 30), "its messages are sent meanwhile", len(hook.bodies))
+        status = child.status()
+        t.ok(not status["parent"]["answers"] and status["parent"]["away_since"], "its status says that the parent is away")
+        s.start("cascade-fcgi")
+        t.ok(wait_for(lambda: s.admin().get("/nodes").status == 200), "it is back")
+        t.ok(wait_for(lambda: all_are(s, "ta") and all_are(s, "tb"), 60), "then everything is completed",
+             [r["status"] for r in rows(s, "ta")])
+        t.eq([outcomes(s, r["id"]) for task in ("ta", "tb") for r in rows(s, task)], [["completed"]] * COUNT,
+             "in one attempt each")
+        t.eq(set(times(journal, "begin").values()), {1}, "nothing was collected twice")
+        t.eq(s.value("SELECT COUNT(*) FROM we_articles"), str(2 * COUNT), "every article is stored")
+        order = {}
+        for event in ("claimed", "finished"):
+            for line in child.events(event):
+                order.setdefault(line["feed"], {}).setdefault(event, []).append(line["allocation"])
+        t.eq([f for f, o in order.items() if o["claimed"] != o["finished"]], [], "of each feed in the order of the claims")
+        t.eq(len(hook.bodies), COUNT, "no message was sent twice")
+        t.eq(child.stop(), 0, "it ends")
+    hook.close()
+    consistent(s, t)
+    clear(s)
+
+
+run(test_parent_away, workers=4)
