@@ -122,8 +122,15 @@ catch_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* A bad new configuration keeps the old one in force. What is under way goes on with what it began
- * with, so the old one is kept until nothing is. */
+static enum cs_err
+load_anew(const struct node *n, struct node_conf **conf, struct fault *f)
+{
+	TRY(node_conf_load(n->conf_path, n->instance, conf, f));
+	return node_conf_check_run(*conf, f);
+}
+
+/* A bad new configuration keeps the old one in force, its log opened anew all the same. What is
+ * under way goes on with what it began with, so the old one is kept until nothing is. */
 static void
 reload(struct node *n)
 {
@@ -131,20 +138,21 @@ reload(struct node *n)
 	struct fault f = { 0 };
 
 	notify_send("RELOADING=1");
-	if (log_reopen(&f) != CS_OK ||
-	    node_conf_load(n->conf_path, n->instance, &conf, &f) != CS_OK ||
-	    node_conf_check_run(conf, &f) != CS_OK) {
+	if (load_anew(n, &conf, &f) != CS_OK) {
 		log_fault(LOG_LVL_ERROR, "reload", &f);
 		node_conf_free(conf);
+		if (log_reopen(&f) != CS_OK)
+			log_fault(LOG_LVL_ERROR, "log_reopen", &f);
 		notify_send("READY=1");
 		return;
 	}
+	if (node_conf_open_log(conf, &f) != CS_OK)
+		log_fault(LOG_LVL_ERROR, "log_open", &f);
 	n->old_conf = n->conf;
 	n->conf = conf;
 	if (parent_init(n, &f) != CS_OK)
 		log_fault(LOG_LVL_ERROR, "reload", &f);
 	node_wechat(n);
-	log_set_level(node_conf_log_level(conf));
 	n->beat_due_ms = n->claim_due_ms = 0;
 	n->parent.until_ms = 0;
 	log_info("reload", "configuration reloaded");
