@@ -14,13 +14,29 @@
 #define LIST_MAX    128	 /* as POOL_CLASS reads */
 #define LIST_AGE_MS 1000 /* new work and preferences are seen at the latest after this */
 #define PAGE	    512	 /* of the whole pool */
-#define OWN_UNKNOWN (-1) /* own_ready: has to be looked up */
-#define OWN_TRIES   4
+#define OWN_NODES   64	 /* whose own work's places are remembered */
+/* A worker stays this close to the oldest, so that a busy one does not run ahead of an idle one's
+ * class. */
+#define WINDOW_US INT64_C(30000000)
+/* What was claimed stays at the head of the queue's index until it is purged, and may be much: the
+ * head is looked for during a 20th of the time at most, but every 10 s. */
+#define HEAD_SHARE  20
+#define HEAD_MAX_MS 10000
+
+/* How far the own work of a node was handed out. */
+struct own {
+	int64_t node, place;
+	int64_t due_ms; /* when to look from the start again */
+};
 
 struct candidates {
 	unsigned index, count;
 	struct arena *arena; /* strings of list */
 	int64_t read_ms;
+	int64_t head;		   /* place of the oldest when it was last looked for; 0: none */
+	int64_t head_due_ms;	   /* when to look again */
+	int64_t cursor;		   /* place up to which the list was used up */
+	struct own own[OWN_NODES]; /* by node modulo OWN_NODES */
 	size_t n, next;
 	struct db_candidate list[LIST_MAX];
 };
@@ -30,6 +46,7 @@ struct walk {
 	int64_t seq;   /* taken; 0 = none yet */
 	bool reserved; /* something was left to other nodes */
 	bool full;     /* the node's capacity is used up */
+	struct db_rows *package;
 };
 
 struct candidates *
@@ -77,32 +94,110 @@ suits(struct ctx *c, const struct db_candidate *d, bool *out)
 	return CS_OK;
 }
 
-/* Tries to take SEQ; a miss is looked into: gone, or is the node full? */
+/* When to look from the start again, after a look that began at BEGIN. */
+static int64_t
+next_look_ms(int64_t begin)
+{
+	int64_t rest = HEAD_SHARE * (clock_mono_ms() - begin);
+
+	if (rest < LIST_AGE_MS)
+		rest = LIST_AGE_MS;
+	return begin + (rest < HEAD_MAX_MS ? rest : HEAD_MAX_MS);
+}
+
+static struct own *
+own_of(struct ctx *c)
+{
+	struct own *own = &c->candidates->own[c->who.node % OWN_NODES];
+
+	if (own->node != c->who.node)
+		*own = (struct own){ .node = c->who.node };
+	return own;
+}
+
+/* Claims the node's own work, else SEQ. *TAKEN is what it was; 0: nothing. */
 static enum cs_err
-take(struct ctx *c, int64_t seq, struct walk *w)
+claim(struct ctx *c, int64_t seq, struct walk *w, int64_t *taken)
+{
+	struct own *own = own_of(c);
+	struct db_claimed got;
+	int64_t begin = clock_mono_ms();
+	bool start = begin >= own->due_ms;
+
+	TRY(db_alloc_claim(
+	    c->db, c->conf, c->who.node, start ? 0 : own->place, seq, &got, w->package, &c->fault));
+	if (start)
+		*own = (struct own){ own->node, 0, next_look_ms(begin) };
+	if (got.seq != 0 && got.seq != seq)
+		own->place = got.place;
+	w->seq = *taken = got.seq;
+	return CS_OK;
+}
+
+/* Tries to take D; a miss is looked into: gone, or is the node full? */
+static enum cs_err
+take(struct ctx *c, struct db_candidate *d, struct walk *w)
 {
 	struct db_load load;
-	enum db_claim got;
+	int64_t taken;
 
-	TRY(db_alloc_claim(c->db, c->conf, c->who.node, seq, &got, &c->fault));
-	if (got == CLAIM_TAKEN) {
-		w->seq = seq;
-		return CS_OK;
+	TRY(claim(c, d->seq, w, &taken));
+	if (taken == d->seq) {
+		c->who.open_count++;
+		d->seq = 0;
 	}
+	if (taken != 0)
+		return CS_OK;
 	TRY(db_alloc_load(c->db, c->who.node, &load, &c->fault));
 	w->full = load.draining || load.open >= load.capacity;
+	if (!w->full)
+		d->seq = 0;
+	return CS_OK;
+}
+
+/* Looks for the oldest; the list goes on from there. */
+static enum cs_err
+seek_head(struct ctx *c, struct candidates *l)
+{
+	int64_t begin = clock_mono_ms();
+
+	TRY(db_alloc_pool_head(c->db, &l->head, &c->fault));
+	l->head_due_ms = next_look_ms(begin);
+	l->cursor = l->head;
 	return CS_OK;
 }
 
 static enum cs_err
-refill(struct ctx *c, struct candidates *l)
+read_list(struct ctx *c, struct candidates *l)
 {
+	struct db_pool_class p = { l->count, l->index, l->cursor, l->head + WINDOW_US };
+
 	arena_reset(l->arena);
 	l->next = l->n = 0;
-	TRY(db_alloc_pool(
-	    c->db, c->conf, l->count, l->index, 0, l->arena, l->list, LIST_MAX, &l->n, &c->fault));
 	l->read_ms = clock_mono_ms();
-	return CS_OK;
+	if (l->head == 0)
+		return CS_OK;
+	return db_alloc_pool_class(
+	    c->db, c->conf, &p, l->arena, l->list, LIST_MAX, &l->n, &c->fault);
+}
+
+/* Reads on from where the list was used up; from the head if that is due, or nothing is left. */
+static enum cs_err
+refill(struct ctx *c, struct candidates *l)
+{
+	bool sought = clock_mono_ms() >= l->head_due_ms;
+
+	if (l->next < l->n)
+		l->cursor = l->list[l->next].place;
+	else if (l->n > 0)
+		l->cursor = l->list[l->n - 1].place;
+	if (sought)
+		TRY(seek_head(c, l));
+	TRY(read_list(c, l));
+	if (l->n > 0 || sought)
+		return CS_OK;
+	TRY(seek_head(c, l));
+	return read_list(c, l);
 }
 
 /* Walks the worker's own list; what does not suit stays for others. */
@@ -125,9 +220,7 @@ walk_list(struct ctx *c, struct candidates *l, struct walk *w)
 			w->reserved = true;
 			continue;
 		}
-		TRY(take(c, d->seq, w));
-		if (!w->full)
-			d->seq = 0;
+		TRY(take(c, d, w));
 	}
 	while (keep < l->n && l->list[keep].seq == 0)
 		keep++;
@@ -135,8 +228,7 @@ walk_list(struct ctx *c, struct candidates *l, struct walk *w)
 	return CS_OK;
 }
 
-/* Walks the whole pool in pages, in a place of its own per worker so that claimers do not collide.
- */
+/* Walks the whole pool in pages. */
 static enum cs_err
 walk_pool(struct ctx *c, struct walk *w)
 {
@@ -147,54 +239,26 @@ walk_pool(struct ctx *c, struct walk *w)
 	if (page == NULL)
 		return cs_detail(&c->fault, CS_ENOMEM, "page of candidates");
 	for (size_t offset = 0; n == PAGE && w->seq == 0 && !w->full; offset += n) {
-		TRY(db_alloc_pool(
-		    c->db, c->conf, 0, 0, offset, c->arena, page, PAGE, &n, &c->fault));
+		TRY(db_alloc_pool_page(
+		    c->db, c->conf, offset, c->arena, page, PAGE, &n, &c->fault));
 		for (size_t i = 0; i < n && w->seq == 0 && !w->full; i++) {
 			TRY(suits(c, &page[i], &ok));
 			w->reserved = w->reserved || !ok;
 			if (ok)
-				TRY(take(c, page[i].seq, w));
+				TRY(take(c, &page[i], w));
 		}
 	}
 	return CS_OK;
 }
 
-/*
- * Its own assigned work, which counts already. The credential's read named the first; a second
- * claim of the request, or a miss (it was taken away), has to look.
- */
-static enum cs_err
-walk_own(struct ctx *c, struct walk *w)
-{
-	enum db_claim got;
-
-	for (int tries = 0; w->seq == 0 && tries < OWN_TRIES; tries++) {
-		if (c->who.own_ready == OWN_UNKNOWN)
-			TRY(db_alloc_own_ready(c->db, c->who.node, &c->who.own_ready, &c->fault));
-		if (c->who.own_ready == 0)
-			return CS_OK;
-		TRY(db_alloc_claim(c->db, c->conf, c->who.node, c->who.own_ready, &got, &c->fault));
-		if (got == CLAIM_TAKEN)
-			w->seq = c->who.own_ready;
-		c->who.own_ready = OWN_UNKNOWN;
-	}
-	return CS_OK;
-}
-
-/* The pool: own list, refilled when it is old or used up; then everything; then others' leavings.
- */
+/* The pool: own list, read on when it is old or used up; then everything; then others' leavings. */
 static enum cs_err
 walk_shared(struct ctx *c, struct walk *w)
 {
-	struct candidates *l = c->candidates;
 	bool freed = true;
 
-	if (clock_mono_ms() - l->read_ms < LIST_AGE_MS)
-		TRY(walk_list(c, l, w));
-	if (w->seq == 0 && !w->full) {
-		TRY(refill(c, l));
-		TRY(walk_list(c, l, w));
-	}
+	TRY(refill(c, c->candidates));
+	TRY(walk_list(c, c->candidates, w));
 	while (freed && w->seq == 0 && !w->full) {
 		TRY(walk_pool(c, w));
 		freed = false;
@@ -204,18 +268,37 @@ walk_shared(struct ctx *c, struct walk *w)
 	return CS_OK;
 }
 
-enum cs_err
-claim_next(struct ctx *c, int64_t *seq, enum msg_id *why, struct db_load *load)
+/*
+ * Each step takes the node's own assigned work, which counts already, before anything else; so the
+ * list goes first where it is fresh, and what is only the node's own is asked for by itself.
+ */
+static enum cs_err
+walk_all(struct ctx *c, struct walk *w, bool room)
 {
-	struct walk w = { 0 };
+	const struct candidates *l = c->candidates;
+	int64_t taken;
+
+	if (room && clock_mono_ms() - l->read_ms < LIST_AGE_MS)
+		TRY(walk_list(c, c->candidates, w));
+	if (w->seq == 0)
+		TRY(claim(c, 0, w, &taken));
+	if (w->seq == 0 && room && !w->full)
+		TRY(walk_shared(c, w));
+	if (w->seq != 0 || own_of(c)->place == 0)
+		return CS_OK;
+	own_of(c)->due_ms = 0;
+	return claim(c, 0, w, &taken);
+}
+
+enum cs_err
+claim_next(
+    struct ctx *c, int64_t *seq, struct db_rows *package, enum msg_id *why, struct db_load *load)
+{
+	struct walk w = { .package = package };
 
 	*load = (struct db_load){ c->who.open_count, c->who.max_capacity, c->who.draining };
 	if (!load->draining)
-		TRY(walk_own(c, &w));
-	if (w.seq == 0 && !load->draining && load->open < load->capacity) {
-		TRY(walk_shared(c, &w));
-		c->who.open_count += w.seq != 0;
-	}
+		TRY(walk_all(c, &w, load->open < load->capacity));
 	*seq = w.seq;
 	if (w.seq != 0)
 		return CS_OK;

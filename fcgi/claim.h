@@ -15,10 +15,11 @@ struct candidates *candidates_new(unsigned index, unsigned count);
 void candidates_free(struct candidates *l);
 
 /*
- * Claims one allocation for the calling node. *SEQ is its row number, or 0 and *WHY says why there
- * is nothing (MSG_NO_WORK…; MSG_NO_WORK_FULL takes *LOAD's two numbers).
+ * Claims one allocation for the calling node. *SEQ is its row number and PACKAGE what to hand out
+ * (db_alloc_claim()), or 0 and *WHY says why there is nothing (MSG_NO_WORK…; MSG_NO_WORK_FULL takes
+ * *LOAD's two numbers).
  */
-enum cs_err claim_next(
-    struct ctx *c, int64_t *seq, enum msg_id *why, struct db_load *load) cs_mustcheck;
+enum cs_err claim_next(struct ctx *c, int64_t *seq, struct db_rows *package, enum msg_id *why,
+    struct db_load *load) cs_mustcheck;
 
 #endif

@@ -6,6 +6,7 @@
 #include "fcgi/ctx.h"
 
 #include "base/parse.h"
+#include "db/db_view.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -35,6 +35,7 @@ struct req {
 	const char *authorization;   /* NULL: no such header */
 	const char *encoding;	     /* Content-Encoding; NULL: none, or undone already */
 	const char *idempotency_key; /* NULL: no such header */
+	const char *if_none_match;   /* NULL: no such header */
 	const char *accept_language;
 	const char *remote_addr;
 	const char *id;	  /* X-Request-Id: the caller's if sane, else generated */
@@ -60,7 +61,6 @@ struct principal {
 	bool draining;
 	bool touch_due;	    /* last sign of life is older than node.touch: write one */
 	bool heartbeat_due; /* the same of the last heartbeat */
-	int64_t own_ready;  /* own assigned work ready now: lowest seq, 0 = none */
 };
 
 /* The answer under construction. */
@@ -73,6 +73,7 @@ struct res {
 	bool bare;	  /* data is the whole body (openapi.json), not an envelope's */
 	const char *type; /* its Content-Type; NULL: application/json */
 	bool no_store;	  /* Cache-Control: no-store */
+	const char *etag; /* quoted: may be kept, and is to be asked for anew; NULL: none */
 	int64_t pulled;	  /* what a node was given, for the sync log */
 };
 
@@ -117,6 +118,5 @@ void res_total(struct ctx *c, int64_t total);
 enum cs_err req_objects(struct ctx *c, const struct jx *arr, const char *name) cs_mustcheck;
 /* Writes "page": {limit, offset} and "total" (exact to DB_TOTAL_MAX, else "total_exact": false). */
 void res_page(struct ctx *c, int64_t total, int64_t limit, int64_t offset);
-#define DB_TOTAL_MAX 10000
 
 #endif

@@ -71,7 +71,6 @@ enter_node(struct ctx *c, const struct db_auth_node *n)
 		.draining = n->draining,
 		.touch_due = n->touch_due,
 		.heartbeat_due = n->heartbeat_due,
-		.own_ready = n->own_ready,
 	};
 	return CS_OK;
 }

@@ -71,6 +71,8 @@ h_pending_allocations(struct ctx *c)
 	jw_kint(w, "completed_today", n.completed_today);
 	jw_kint(w, "failed_today", n.failed_today);
 	jw_kint(w, "online_nodes", n.online_nodes);
+	if (!n.exact)
+		jw_kbool(w, "counts_exact", false);
 	jw_obj_end(w);
 	return res_ok(c, MSG_SUCCESS);
 }

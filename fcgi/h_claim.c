@@ -53,31 +53,29 @@ fail_gone(struct ctx *c, const char *id, enum msg_id why)
 	return db_alloc_end(c->db, c->conf, &al, EV_GONE, &end, &moved, &c->fault);
 }
 
-/* Writes the package of SEQ; *WRITTEN is false where there is nothing to hand out any more. */
+/* Writes the package R; *WRITTEN is false where there is nothing to hand out any more. */
 static enum cs_err
-write_package(struct ctx *c, int64_t seq, bool *written)
+write_package(struct ctx *c, struct db_rows *r, bool *written)
 {
 	struct jw *w = &c->res->w;
-	auto_rows r = { 0 };
 	const char *id = NULL;
 	bool task = false;
 
 	*written = false;
-	TRY(db_alloc_package(c->db, seq, &r, &c->fault));
-	while (db_next(&r)) {
-		id = id != NULL ? id : arena_strdup(c->arena, db_s(&r, 0));
-		task = !db_is_null(&r, COL_TASK);
-		if (!task || db_is_null(&r, COL_FEED))
+	while (db_next(r)) {
+		id = id != NULL ? id : arena_strdup(c->arena, db_s(r, 0));
+		task = !db_is_null(r, COL_TASK);
+		if (!task || db_is_null(r, COL_FEED))
 			continue;
 		if (!*written) {
 			jw_obj(w);
-			WRITE_FIELDS(w, &r, package_fields);
+			WRITE_FIELDS(w, r, package_fields);
 			jw_key(w, "feeds");
 			jw_arr(w);
 		}
 		*written = true;
 		jw_obj(w);
-		WRITE_FIELDS(w, &r, feed_fields);
+		WRITE_FIELDS(w, r, feed_fields);
 		jw_obj_end(w);
 	}
 	if (*written) {
@@ -112,12 +110,14 @@ hand_out(struct ctx *c, int64_t max, struct handout *h)
 	int64_t seq;
 
 	for (; h->n < max; h->n += written) {
-		TRY(claim_next(c, &seq, &msg, &load));
+		auto_rows package = { 0 };
+
+		TRY(claim_next(c, &seq, &package, &msg, &load));
 		if (seq == 0) {
 			say_why(c, h, msg, &load);
 			break;
 		}
-		TRY(write_package(c, seq, &written));
+		TRY(write_package(c, &package, &written));
 		h->claimed = true;
 	}
 	return CS_OK;
@@ -138,7 +138,9 @@ claim_once(
 	if (*n > 0)
 		return CS_OK;
 	for (; *n < max; (*n)++) {
-		TRY(claim_next(c, &seq[*n], &msg, &load));
+		auto_rows package = { 0 };
+
+		TRY(claim_next(c, &seq[*n], &package, &msg, &load));
 		if (seq[*n] == 0) {
 			say_why(c, h, msg, &load);
 			break;
@@ -162,7 +164,10 @@ hand_out_once(struct ctx *c, const struct db_idem *k, int64_t max, struct handou
 	do {
 		TRY(claim_once(c, k, (size_t)max, seq, &n, h));
 		for (size_t i = 0; i < n; i++) {
-			TRY(write_package(c, seq[i], &written));
+			auto_rows package = { 0 };
+
+			TRY(db_alloc_package(c->db, seq[i], &package, &c->fault));
+			TRY(write_package(c, &package, &written));
 			h->n += written;
 		}
 	} while (n > 0 && h->n == 0);

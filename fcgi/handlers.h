@@ -10,6 +10,8 @@ enum cs_err h_healthz(struct ctx *c);
 enum cs_err h_readyz(struct ctx *c);
 /* h_login.c */
 enum cs_err h_login(struct ctx *c);
+/* h_openapi.c */
+enum cs_err h_openapi(struct ctx *c);
 /* h_metrics.c */
 enum cs_err h_metrics(struct ctx *c);
 /* h_node.c */

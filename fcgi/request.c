@@ -28,6 +28,7 @@ static const char *const env_name[ENV__MAX] = {
 	[ENV_ENCODING] = "HTTP_CONTENT_ENCODING",
 	[ENV_IDEMPOTENCY] = "HTTP_IDEMPOTENCY_KEY",
 	[ENV_AUTHORIZATION] = "HTTP_AUTHORIZATION",
+	[ENV_IF_NONE_MATCH] = "HTTP_IF_NONE_MATCH",
 	[ENV_LANGUAGE] = "HTTP_ACCEPT_LANGUAGE",
 	[ENV_REMOTE] = "REMOTE_ADDR",
 	[ENV_ID] = "HTTP_X_REQUEST_ID",
@@ -277,6 +278,7 @@ request_parse(struct req *q, const char *const env[ENV__MAX], const struct conf 
 	q->authorization = arena_strdup(a, env[ENV_AUTHORIZATION]);
 	q->encoding = arena_strdup(a, env[ENV_ENCODING]);
 	q->idempotency_key = arena_strdup(a, env[ENV_IDEMPOTENCY]);
+	q->if_none_match = arena_strdup(a, env[ENV_IF_NONE_MATCH]);
 	q->accept_language = arena_strdup(a, env[ENV_LANGUAGE]);
 	q->remote_addr = arena_strdup(a, env[ENV_REMOTE]);
 	q->path = "";

@@ -22,6 +22,7 @@ enum req_env {
 	ENV_ENCODING,
 	ENV_IDEMPOTENCY,
 	ENV_AUTHORIZATION,
+	ENV_IF_NONE_MATCH,
 	ENV_LANGUAGE,
 	ENV_REMOTE,
 	ENV_ID,	       /* the caller's X-Request-Id */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define RETRY_AFTER_S 2 /* where the fault does not say */
+#define NOT_MODIFIED  304
 
 static const struct {
 	int status;
@@ -17,6 +18,7 @@ static const struct {
 	{ 200, "OK" },
 	{ 201, "Created" },
 	{ 202, "Accepted" },
+	{ NOT_MODIFIED, "Not Modified" },
 	{ 400, "Bad Request" },
 	{ 401, "Unauthorized" },
 	{ 403, "Forbidden" },
@@ -115,9 +117,11 @@ build_header(struct reply *r, const struct ctx *c)
 
 	buf_reset(h);
 	buf_printf(h, "Status: %d %s\r\n", r->status, reason_of(r->status));
-	buf_printf(h, "Content-Type: %s\r\n",
-	    r->err == CS_OK && c->res->type != NULL ? c->res->type : "application/json");
-	buf_printf(h, "Content-Length: %zu\r\n", r->body.len);
+	if (r->status != NOT_MODIFIED) { /* which has no body to speak of */
+		buf_printf(h, "Content-Type: %s\r\n",
+		    r->err == CS_OK && c->res->type != NULL ? c->res->type : "application/json");
+		buf_printf(h, "Content-Length: %zu\r\n", r->body.len);
+	}
 	buf_printf(h, "X-Request-Id: %s\r\n", c->req->id);
 	if (r->status == 401)
 		buf_puts(h, "WWW-Authenticate: Bearer\r\n");
@@ -127,7 +131,9 @@ build_header(struct reply *r, const struct ctx *c)
 		buf_puts(h, "Accept-Encoding: gzip, identity\r\n");
 	if (r->status == 429 || r->status == 503)
 		buf_printf(h, "Retry-After: %d\r\n", retry_after(&c->fault));
-	if (c->res->no_store || c->req->authorization != NULL)
+	if (c->res->etag != NULL)
+		buf_printf(h, "ETag: %s\r\nCache-Control: no-cache\r\n", c->res->etag);
+	else if (c->res->no_store || c->req->authorization != NULL)
 		buf_puts(h, "Cache-Control: no-store\r\n");
 	buf_puts(h, "\r\n");
 }

@@ -10,6 +10,9 @@ const struct route routes[] = {
 	{ M_GET, "/readyz", AUTH_NONE, BODY_NONE, R_TOP, h_readyz },
 	{ M_GET, "/metrics", AUTH_NONE, BODY_NONE, R_TOP, h_metrics },
 
+	/* for everybody */
+	{ M_GET, "/openapi.json", AUTH_NONE, BODY_NONE, 0, h_openapi },
+
 	/* administration */
 	{ M_POST, "/auth/login", AUTH_NONE, BODY_JSON, 0, h_login },
 	{ M_POST, "/nodes", AUTH_ADMIN, BODY_JSON, 0, h_node_create },

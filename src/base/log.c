@@ -95,12 +95,6 @@ log_reopen(struct fault *f)
 	return CS_OK;
 }
 
-void
-log_set_level(enum log_level level)
-{
-	state.level = level;
-}
-
 bool
 log_enabled(enum log_level level)
 {

@@ -16,7 +16,6 @@ enum log_level { LOG_LVL_ERROR, LOG_LVL_WARN, LOG_LVL_INFO, LOG_LVL_DEBUG };
 enum cs_err log_open(
     const char *program, const char *target, enum log_level level, struct fault *f);
 enum cs_err log_reopen(struct fault *f);
-void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 
 /* One line under construction; caller's storage. Usage:

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PROGRAM "cascaded"
+
 static volatile sig_atomic_t got_stop, got_reload;
 
 static void
@@ -58,28 +60,51 @@ level_of(const struct conf *conf)
 	return (enum log_level)i;
 }
 
-/* A bad new configuration keeps the old one in force. */
+static enum cs_err
+open_log(const struct conf *conf, struct fault *f)
+{
+	return log_open(PROGRAM, conf->log_target, level_of(conf), f);
+}
+
+/* A new configuration and what hangs on it. A log that cannot be opened leaves the former one. */
+static enum cs_err
+load_anew(const char *path, struct conf **conf, struct db **db, struct fault *f)
+{
+	TRY(conf_load(path, conf, f));
+	*db = db_new(*conf);
+	if (*db == NULL) {
+		conf_free(*conf);
+		return cs_detail(f, CS_ENOMEM, "no memory for a connection");
+	}
+	if (open_log(*conf, f) != CS_OK)
+		log_fault(LOG_LVL_ERROR, "log_open", f);
+	return CS_OK;
+}
+
+/* A bad new configuration keeps the old one in force; its log is opened anew all the same. */
 static struct conf *
 reload(struct daemon *d, const char *path, struct conf *old)
 {
 	struct fault f = { 0 };
-	struct conf *conf;
+	struct conf *conf = old;
+	struct db *db;
 
 	notify_send("RELOADING=1");
-	if (log_reopen(&f) != CS_OK || conf_load(path, &conf, &f) != CS_OK) {
+	if (load_anew(path, &conf, &db, &f) != CS_OK) {
 		log_fault(LOG_LVL_ERROR, "reload", &f);
-		conf = NULL;
+		conf = old;
+		if (log_reopen(&f) != CS_OK)
+			log_fault(LOG_LVL_ERROR, "log_reopen", &f);
 	} else {
 		db_free(d->db);
-		d->db = db_new(conf);
+		d->db = db;
 		d->conf = conf;
 		schedule_reload(d->schedule);
-		log_set_level(level_of(conf));
 		log_info("reload", "configuration reloaded");
 		conf_free(old);
 	}
 	notify_send("READY=1");
-	return conf != NULL ? conf : old;
+	return conf;
 }
 
 static int
@@ -98,7 +123,7 @@ run(const char *path, struct conf *conf)
 	catch_signals(&waiting);
 	log_info("start", "%s", d.holder);
 	notify_send("READY=1");
-	while (!got_stop && d.db != NULL) {
+	while (!got_stop) {
 		int64_t next = clock_mono_ms() + d.conf->tick_s * 1000;
 		struct timespec left = { 0 };
 
@@ -160,13 +185,15 @@ main(int argc, char **argv)
 	if (mode == 'V')
 		return puts(PACKAGE_STRING), EXIT_SUCCESS;
 	if (conf_load(path, &conf, &f) != CS_OK)
-		return fprintf(stderr, "cascaded: %s\n", f.detail), cs_err_exit(f.code);
+		return fprintf(stderr, PROGRAM ": %s\n", f.detail), cs_err_exit(f.code);
 	if (mode == 'p')
 		conf_print(conf, stdout);
+	if (mode == 'k')
+		puts(PROGRAM ": the configuration is valid");
 	if (mode == 'p' || mode == 'k')
 		return conf_free(conf), EXIT_SUCCESS;
-	if (log_open("cascaded", conf->log_target, level_of(conf), &f) != CS_OK)
-		return fprintf(stderr, "cascaded: %s\n", f.detail), conf_free(conf),
+	if (open_log(conf, &f) != CS_OK)
+		return fprintf(stderr, PROGRAM ": %s\n", f.detail), conf_free(conf),
 		       cs_err_exit(f.code);
 	return run(path, conf);
 }

@@ -201,8 +201,18 @@ step_assign(struct daemon *d, struct fault *f)
 	return CS_OK;
 }
 
-/* For /metrics. The queue takes as long to count as it is; a fixed part of the time is spent on it.
- */
+static enum cs_err
+step_balance(struct daemon *d, struct fault *f)
+{
+	int64_t n;
+
+	TRY(db_balance(d->db, d->conf, &n, f));
+	note_count("rebalanced", n);
+	return CS_OK;
+}
+
+/* For /metrics and the counts of /pending-allocations. The queue and the day's work take as long to
+ * count as they are; a fixed part of the time is spent on it. */
 static enum cs_err
 step_gauges(struct daemon *d, struct fault *f)
 {
@@ -211,7 +221,7 @@ step_gauges(struct daemon *d, struct fault *f)
 	TRY(db_gauge_count_attempts(d->db, f));
 	if (begin < d->count_due_ms)
 		return CS_OK;
-	TRY(db_gauge_count_queue(d->db, f));
+	TRY(db_gauge_count(d->db, f));
 	d->count_due_ms = begin + COUNT_SPACING * (clock_mono_ms() - begin);
 	return CS_OK;
 }
@@ -235,6 +245,7 @@ static const struct {
 	{ "schedule", step_schedule, false },
 	{ "runs", step_runs, false },
 	{ "assign", step_assign, false },
+	{ "balance", step_balance, true },
 	{ "gauges", step_gauges, true },
 };
 

@@ -79,6 +79,7 @@ struct cli {
 	size_t nwords;
 	struct cli_given *given;
 	size_t ngiven;
+	int exit; /* status of a command that went well and has more to say by it */
 	struct fault fault;
 };
 
@@ -128,10 +129,13 @@ enum cs_err cmd_node_drain(struct cli *c);
 enum cs_err cmd_node_resume(struct cli *c);
 enum cs_err cmd_node_rm(struct cli *c);
 enum cs_err cmd_node_set(struct cli *c);
+enum cs_err cmd_node_refresh(struct cli *c);
 enum cs_err cmd_token(struct cli *c);
 enum cs_err cmd_user_add(struct cli *c);
 enum cs_err cmd_user_list(struct cli *c);
 enum cs_err cmd_user_passwd(struct cli *c);
+enum cs_err cmd_user_set(struct cli *c);
+enum cs_err cmd_user_rm(struct cli *c);
 enum cs_err cmd_user_enable(struct cli *c);
 enum cs_err cmd_user_disable(struct cli *c);
 enum cs_err cmd_key_add(struct cli *c);
@@ -141,6 +145,7 @@ enum cs_err cmd_feed_import(struct cli *c);
 enum cs_err cmd_feed_list(struct cli *c);
 enum cs_err cmd_feed_enable(struct cli *c);
 enum cs_err cmd_feed_disable(struct cli *c);
+enum cs_err cmd_feed_rm(struct cli *c);
 enum cs_err cmd_task_add(struct cli *c);
 enum cs_err cmd_task_list(struct cli *c);
 enum cs_err cmd_task_show(struct cli *c);
@@ -151,12 +156,21 @@ enum cs_err cmd_task_set(struct cli *c);
 enum cs_err cmd_task_requeue(struct cli *c);
 enum cs_err cmd_schedule_next(struct cli *c);
 enum cs_err cmd_schedule_check(struct cli *c);
+enum cs_err cmd_schedule_start(struct cli *c);
+enum cs_err cmd_schedule_stop(struct cli *c);
+enum cs_err cmd_schedule_reload(struct cli *c);
+enum cs_err cmd_schedule_runs(struct cli *c);
 enum cs_err cmd_dispatch(struct cli *c);
 enum cs_err cmd_allocations(struct cli *c);
 enum cs_err cmd_allocation_show(struct cli *c);
 enum cs_err cmd_allocation_cancel(struct cli *c);
 enum cs_err cmd_allocation_requeue(struct cli *c);
 enum cs_err cmd_allocation_explain(struct cli *c);
+enum cs_err cmd_dead_list(struct cli *c);
+enum cs_err cmd_dead_requeue(struct cli *c);
+enum cs_err cmd_dead_purge(struct cli *c);
+enum cs_err cmd_logs(struct cli *c);
 enum cs_err cmd_status(struct cli *c);
+enum cs_err cmd_check(struct cli *c);
 
 #endif

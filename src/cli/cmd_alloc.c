@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Allocations: dispatching tasks now, looking at what became of them, cancelling, requeueing. */
+/* Allocations: dispatching tasks now, looking at what became of them, cancelling, requeueing; what
+ * nodes did (the sync log). */
 #include "cli/cli.h"
 
 #include "base/clock.h"
@@ -33,6 +34,14 @@ static const struct out_title attempt_titles[] = {
 	{ "claimed_at", MSG_T_CLAIMED },
 	{ "ended_at", MSG_T_ENDED },
 	{ "outcome", MSG_T_OUTCOME },
+	{ "error_message", MSG_T_ERROR },
+};
+
+static const struct out_title log_titles[] = {
+	{ "started_at", MSG_T_STARTED },
+	{ "node_id", MSG_T_NODE },
+	{ "operation", MSG_T_OPERATION },
+	{ "data_count", MSG_T_COUNT },
 	{ "error_message", MSG_T_ERROR },
 };
 
@@ -182,5 +191,20 @@ cmd_task_requeue(struct cli *c)
 	out_int(c->out, "requeued", MSG_T_REQUEUED, done.requeued);
 	out_int(c->out, "skipped", MSG_T_SKIPPED, done.skipped);
 	out_end(c->out);
+	return CS_OK;
+}
+
+enum cs_err
+cmd_logs(struct cli *c)
+{
+	const struct view_sync_filter filter = {
+		.node_id = cli_text(c, OPT_NODE),
+		.operation = cli_text(c, OPT_OPERATION),
+	};
+	const struct view_page page = { .limit = cli_num(c, OPT_LIMIT, LIST_LIMIT) };
+	auto_rows rows = { 0 };
+
+	TRY(db_view_sync(c->db, &filter, &page, &rows, &c->fault));
+	out_rows(c->out, NULL, &view_sync, log_titles, ARRAY_LEN(log_titles), &rows);
 	return CS_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Feeds: importing, listing, switching them on and off. */
+/* Feeds: importing, listing, switching them on and off, removing. */
 #include "cli/cli.h"
 
 #include "cli/feed_file.h"
@@ -63,4 +63,12 @@ enum cs_err
 cmd_feed_disable(struct cli *c)
 {
 	return set_status(c, 0, MSG_C_FEED_DISABLED);
+}
+
+enum cs_err
+cmd_feed_rm(struct cli *c)
+{
+	TRY(db_feed_rm(c->db, c->word[0], &c->fault));
+	out_done(c->out, "id", c->word[0], MSG_C_FEED_REMOVED, c->word[0]);
+	return CS_OK;
 }

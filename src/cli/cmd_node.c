@@ -6,10 +6,13 @@
 #include "cli/cli.h"
 
 #include "base/parse.h"
+#include "db/db_beat.h"
+#include "db/db_daemon.h"
 #include "db/db_node.h"
 #include "json/jw.h"
 #include "json/jx.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define NAME_MAX_CHARS 255
@@ -317,6 +320,99 @@ enum cs_err
 cmd_node_resume(struct cli *c)
 {
 	return drain(c, false, MSG_C_NODE_RESUMED);
+}
+
+/* A node as it was before a refresh. */
+struct seen {
+	const char *id, *state;
+};
+
+static int
+by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct seen *)a)->id, ((const struct seen *)b)->id);
+}
+
+/* Every child and its state, sorted; text lives as long as ROWS. */
+static enum cs_err
+see_nodes(struct cli *c, struct db_rows *rows, struct seen **seen, size_t *n)
+{
+	*n = 0;
+	TRY(DB_QUERY(c->db, &c->fault, rows, STMT_STATUS_NODES));
+	*seen = arena_calloc(c->arena, db_count(rows) + 1, sizeof(**seen));
+	if (*seen == NULL)
+		return cs_fail(&c->fault, CS_ENOMEM, MSG_NONE);
+	while (db_next(rows))
+		(*seen)[(*n)++] = (struct seen){ arena_strdup(c->arena, db_s(rows, 0)),
+			arena_strdup(c->arena, db_s(rows, 2)) };
+	for (size_t i = 0; i < *n; i++)
+		if ((*seen)[i].id == NULL || (*seen)[i].state == NULL)
+			return cs_fail(&c->fault, CS_ENOMEM, MSG_NONE);
+	qsort(*seen, *n, sizeof(**seen), by_id);
+	return CS_OK;
+}
+
+/* Rows of those whose state is another than it was. */
+static int
+put_changed(struct cli *c, struct db_rows *rows, const struct seen *seen, size_t n)
+{
+	int changed = 0;
+
+	out_list(c->out, "changed");
+	while (db_next(rows)) {
+		const struct seen key = { .id = db_s(rows, 0) };
+		const struct seen *was = bsearch(&key, seen, n, sizeof(key), by_id);
+
+		if (was != NULL && strcmp(was->state, db_s(rows, 2)) == 0)
+			continue;
+		changed++;
+		out_row(c->out);
+		out_str(c->out, "id", MSG_T_ID, db_s(rows, 0));
+		out_str(c->out, "name", MSG_T_NAME, db_s(rows, 1));
+		out_str(c->out, "before", MSG_T_BEFORE, was != NULL ? was->state : "new");
+		out_str(c->out, "now", MSG_T_NOW, db_s(rows, 2));
+		out_int(c->out, "current_tasks", MSG_T_OPEN, db_i(rows, 3));
+	}
+	out_end(c->out);
+	return changed;
+}
+
+/* What cascaded does each refresh, at once; it may run meanwhile. */
+static enum cs_err
+refresh(struct cli *c, bool *allowed, int64_t *moved)
+{
+	TRY(db_beat_rescue_allowed(c->db, c->conf, allowed, &c->fault));
+	TRY(db_node_sync_all(c->db, c->conf, &c->fault));
+	if (*allowed)
+		TRY(db_refresh_nodes(c->db, c->conf, NULL, &c->fault));
+	return db_balance(c->db, c->conf, moved, &c->fault);
+}
+
+enum cs_err
+cmd_node_refresh(struct cli *c)
+{
+	auto_rows before = { 0 };
+	auto_rows after = { 0 };
+	struct seen *seen;
+	bool allowed;
+	int64_t moved;
+	int changed;
+	size_t n;
+
+	TRY(see_nodes(c, &before, &seen, &n));
+	TRY(refresh(c, &allowed, &moved));
+	TRY(DB_QUERY(c->db, &c->fault, &after, STMT_STATUS_NODES));
+	out_record(c->out);
+	if (cli_has(c, OPT_JSON)) {
+		out_bool(c->out, "grace", MSG_NONE, !allowed);
+		out_int(c->out, "moved", MSG_NONE, moved);
+	}
+	changed = put_changed(c, &after, seen, n);
+	out_end(c->out);
+	if (!allowed)
+		out_note(c->out, MSG_C_REFRESH_GRACE);
+	out_note(c->out, MSG_C_REFRESHED, changed, (long long)moved);
+	return CS_OK;
 }
 
 enum cs_err

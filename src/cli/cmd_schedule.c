@@ -5,12 +5,15 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "db/db_admin.h"
+#include "db/db_sync.h"
+#include "db/db_view.h"
 #include "db/migrate.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define TIME_SIZE 32
+#define TIME_SIZE  32
+#define LIST_LIMIT 50
 
 /* The columns of db_task_schedules(). */
 enum { COL_ID, COL_NAME, COL_CRON, COL_ZONE };
@@ -208,4 +211,53 @@ cmd_schedule_check(struct cli *c)
 	}
 	TRY(out_finish(c->out, &c->fault));
 	return cs_fail(&c->fault, CS_EINVALID, MSG_C_SCHEDULES_BAD, bad);
+}
+
+/* The switches of cascaded, as the API has them. */
+static enum cs_err
+set_scheduler(struct cli *c, bool on, enum msg_id said)
+{
+	TRY(db_scheduler_set(c->db, on, &c->fault));
+	out_done(c->out, "scheduler", on ? c->conf->schedule : "stopped", said);
+	return CS_OK;
+}
+
+enum cs_err
+cmd_schedule_start(struct cli *c)
+{
+	return set_scheduler(c, true, MSG_C_SCHEDULE_ON);
+}
+
+enum cs_err
+cmd_schedule_stop(struct cli *c)
+{
+	return set_scheduler(c, false, MSG_C_SCHEDULE_OFF);
+}
+
+enum cs_err
+cmd_schedule_reload(struct cli *c)
+{
+	TRY(db_scheduler_reload(c->db, &c->fault));
+	out_done(c->out, "scheduler", c->conf->schedule, MSG_C_SCHEDULE_RELOAD);
+	return CS_OK;
+}
+
+static const struct out_title run_titles[] = {
+	{ "task_id", MSG_T_TASK },
+	{ "scheduled_for", MSG_T_DUE },
+	{ "created_at", MSG_T_DISPATCHED },
+	{ "created", MSG_T_CREATED_ALLOCS },
+	{ "skipped_open", MSG_T_SKIPPED_OPEN },
+	{ "note", MSG_T_LEFT_OUT },
+};
+
+enum cs_err
+cmd_schedule_runs(struct cli *c)
+{
+	auto_rows rows = { 0 };
+
+	TRY(db_view_occurrences(
+	    c->db, cli_text(c, OPT_TASK), cli_num(c, OPT_LIMIT, LIST_LIMIT), &rows, &c->fault));
+	out_rows(c->out, NULL, &view_occurrence, run_titles, ARRAY_LEN(run_titles), &rows);
+	return CS_OK;
 }

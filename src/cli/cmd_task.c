@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define TASK_NAME_MAX 100
-#define TEMPLATE_MAX  (1024u * 1024)
+#define TEXT_MAX      (1024u * 1024)
 #define ALL_FEEDS     "[]"
 
 static const struct out_title list_titles[] = {
@@ -108,18 +108,35 @@ check_zone(struct cli *c, const char *name)
 	return name == NULL || *name == '\0' ? CS_OK : cli_zone(c, "--zone", name, &zone);
 }
 
+/* The text of the file that OPT names; *TEXT stays NULL where it names none. */
 static enum cs_err
-read_template(struct cli *c, const char **text)
+read_text(struct cli *c, enum cli_opt opt, const char **text)
 {
-	const char *file = cli_text(c, OPT_TEMPLATE_FILE);
+	const char *file = cli_text(c, opt);
 	size_t len;
 
 	if (file == NULL)
 		return CS_OK;
-	TRY(input_read(c, file, TEMPLATE_MAX, text, &len));
+	TRY(input_read(c, file, TEXT_MAX, text, &len));
 	if (memchr(*text, '\0', len) != NULL)
 		return cs_bad(&c->fault, file, MSG_R_NUL);
 	return parse_is_utf8(*text, len) ? CS_OK : cs_bad(&c->fault, file, MSG_R_UTF8);
+}
+
+/* The same without the end of its last line, which editors add and no request may have. */
+static enum cs_err
+read_lines(struct cli *c, enum cli_opt opt, const char **text)
+{
+	size_t len;
+
+	TRY(read_text(c, opt, text));
+	if (*text == NULL)
+		return CS_OK;
+	len = strlen(*text);
+	while (len > 0 && strchr("\r\n", (*text)[len - 1]) != NULL)
+		len--;
+	*text = arena_strndup(c->arena, *text, len);
+	return *text != NULL ? CS_OK : cs_fail(&c->fault, CS_ENOMEM, MSG_NONE);
 }
 
 /* What the options say; all else is left alone. */
@@ -143,7 +160,9 @@ read_task(struct cli *c, const char *name, const char *name_field, struct db_tas
 		return cs_bad(&c->fault, name_field, MSG_R_LENGTH, 1LL, (long long)TASK_NAME_MAX);
 	TRY(check_cron(c, t->cron_exp));
 	TRY(check_zone(c, t->timezone));
-	TRY(read_template(c, &t->message_template));
+	TRY(read_text(c, OPT_TEMPLATE_FILE, &t->message_template));
+	TRY(read_lines(c, OPT_HEADERS_FILE, &t->headers));
+	TRY(read_lines(c, OPT_COOKIES_FILE, &t->cookies));
 	return read_feeds(c, &t->mps_id);
 }
 

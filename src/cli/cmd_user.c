@@ -144,6 +144,31 @@ cmd_user_passwd(struct cli *c)
 	return CS_OK;
 }
 
+enum cs_err
+cmd_user_set(struct cli *c)
+{
+	struct db_user user;
+
+	if ((c->cmd->opts & cli_given_opts(c)) == 0)
+		return cs_fail(&c->fault, CS_EUSAGE, MSG_C_NOTHING_TO_SET);
+	TRY(db_user_get(c->db, c->word[0], c->arena, &user, &c->fault));
+	TRY(db_user_set(
+	    c->db, user.id, cli_text(c, OPT_ROLE), cli_text(c, OPT_NICKNAME), &c->fault));
+	out_done(c->out, "username", user.username, MSG_C_USER_CHANGED, user.username);
+	return CS_OK;
+}
+
+enum cs_err
+cmd_user_rm(struct cli *c)
+{
+	struct db_user user;
+
+	TRY(db_user_get(c->db, c->word[0], c->arena, &user, &c->fault));
+	TRY(db_user_rm(c->db, user.id, &c->fault));
+	out_done(c->out, "username", user.username, MSG_C_USER_REMOVED, user.username);
+	return CS_OK;
+}
+
 static enum cs_err
 set_active(struct cli *c, bool active, enum msg_id said)
 {

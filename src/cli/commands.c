@@ -11,8 +11,8 @@
 #define NODE_OPTS (O(CAPACITY) | O(QUOTA) | O(DESCRIPTION) | O(API_URL))
 #define TASK_OPTS                                                                                  \
 	(O(CRON) | O(FEEDS) | O(ALL_FEEDS) | O(MESSAGE_TYPE) | O(TEMPLATE_FILE) |                  \
-	    O(WEB_HOOK_URL) | O(FEEDS_PER_ALLOCATION) | O(MAX_ATTEMPTS) | O(PRIORITY) | O(ZONE) |  \
-	    O(MISFIRE) | O(OVERLAP))
+	    O(HEADERS_FILE) | O(COOKIES_FILE) | O(WEB_HOOK_URL) | O(FEEDS_PER_ALLOCATION) |        \
+	    O(MAX_ATTEMPTS) | O(PRIORITY) | O(ZONE) | O(MISFIRE) | O(OVERLAP))
 
 _Static_assert(OPT__MAX <= 64, "options fit the bits of a command's row");
 
@@ -38,13 +38,16 @@ const struct cli_command cli_commands[] = {
 	{ "node", "drain", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_NODE_DRAIN, cmd_node_drain },
 	{ "node", "resume", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_NODE_RESUME, cmd_node_resume },
 	{ "node", "rm", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_NODE_RM, cmd_node_rm },
+	{ "node", "refresh", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_NODE_REFRESH, cmd_node_refresh },
 
 	{ "user", "add", "NAME", 1, 1, O(ROLE) | O(PASSWORD_FILE) | O(NICKNAME), NEEDS_SCHEMA,
 	    MSG_H_USER_ADD, cmd_user_add },
 	{ "user", "list", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_USER_LIST, cmd_user_list },
 	{ "user", "passwd", "NAME", 1, 1, O(PASSWORD_FILE), NEEDS_SCHEMA, MSG_H_USER_PASSWD, cmd_user_passwd },
+	{ "user", "set", "NAME", 1, 1, O(ROLE) | O(NICKNAME), NEEDS_SCHEMA, MSG_H_USER_SET, cmd_user_set },
 	{ "user", "enable", "NAME", 1, 1, 0, NEEDS_SCHEMA, MSG_H_USER_ENABLE, cmd_user_enable },
 	{ "user", "disable", "NAME", 1, 1, 0, NEEDS_SCHEMA, MSG_H_USER_DISABLE, cmd_user_disable },
+	{ "user", "rm", "NAME", 1, 1, 0, NEEDS_SCHEMA, MSG_H_USER_RM, cmd_user_rm },
 	{ "token", NULL, "", 0, 0, O(USER) | O(TTL), NEEDS_SCHEMA, MSG_H_TOKEN, cmd_token },
 	{ "key", "add", "USER", 1, 1, O(NAME) | O(TTL), NEEDS_SCHEMA, MSG_H_KEY_ADD, cmd_key_add },
 	{ "key", "list", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_KEY_LIST, cmd_key_list },
@@ -54,6 +57,7 @@ const struct cli_command cli_commands[] = {
 	{ "feed", "list", "", 0, 0, O(LIMIT), NEEDS_SCHEMA, MSG_H_FEED_LIST, cmd_feed_list },
 	{ "feed", "enable", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_FEED_ENABLE, cmd_feed_enable },
 	{ "feed", "disable", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_FEED_DISABLE, cmd_feed_disable },
+	{ "feed", "rm", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_FEED_RM, cmd_feed_rm },
 
 	{ "task", "add", "NAME", 1, 1, O(ID) | O(DISABLED) | TASK_OPTS, NEEDS_SCHEMA, MSG_H_TASK_ADD, cmd_task_add },
 	{ "task", "list", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_TASK_LIST, cmd_task_list },
@@ -66,6 +70,10 @@ const struct cli_command cli_commands[] = {
 	{ "schedule", "next", "", 0, 0, O(TASK) | O(EXPRESSION) | O(ZONE) | O(FROM) | O(COUNT) | O(UTC), NEEDS_DB,
 	    MSG_H_SCHEDULE_NEXT, cmd_schedule_next },
 	{ "schedule", "check", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_SCHEDULE_CHECK, cmd_schedule_check },
+	{ "schedule", "start", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_SCHEDULE_START, cmd_schedule_start },
+	{ "schedule", "stop", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_SCHEDULE_STOP, cmd_schedule_stop },
+	{ "schedule", "reload", "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_SCHEDULE_RELOAD, cmd_schedule_reload },
+	{ "schedule", "runs", "", 0, 0, O(TASK) | O(LIMIT), NEEDS_SCHEMA, MSG_H_SCHEDULE_RUNS, cmd_schedule_runs },
 	{ "dispatch", NULL, "", 0, 0, O(TASK) | O(FORCE), NEEDS_SCHEMA, MSG_H_DISPATCH, cmd_dispatch },
 
 	{ "allocations", NULL, "", 0, 0, O(TASK) | O(NODE) | O(STATUS) | O(LIMIT), NEEDS_SCHEMA,
@@ -74,7 +82,13 @@ const struct cli_command cli_commands[] = {
 	{ "allocation", "cancel", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_ALLOCATION_CANCEL, cmd_allocation_cancel },
 	{ "allocation", "requeue", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_ALLOCATION_REQUEUE, cmd_allocation_requeue },
 	{ "allocation", "explain", "ID", 1, 1, 0, NEEDS_SCHEMA, MSG_H_ALLOCATION_EXPLAIN, cmd_allocation_explain },
+	{ "dead-letters", "list", "", 0, 0, O(TASK) | O(LIMIT), NEEDS_SCHEMA, MSG_H_DEAD_LIST, cmd_dead_list },
+	{ "dead-letters", "requeue", "", 0, 0, O(TASK), NEEDS_SCHEMA, MSG_H_DEAD_REQUEUE, cmd_dead_requeue },
+	{ "dead-letters", "purge", "", 0, 0, O(TASK) | O(OLDER_THAN) | O(YES), NEEDS_SCHEMA,
+	    MSG_H_DEAD_PURGE, cmd_dead_purge },
+	{ "logs", NULL, "", 0, 0, O(NODE) | O(OPERATION) | O(LIMIT), NEEDS_SCHEMA, MSG_H_LOGS, cmd_logs },
 	{ "status", NULL, "", 0, 0, 0, NEEDS_SCHEMA, MSG_H_STATUS, cmd_status },
+	{ "check", NULL, "", 0, 0, 0, NEEDS_DB, MSG_H_CHECK, cmd_check },
 	{ "help", NULL, "[COMMAND]", 0, 2, 0, NEEDS_NOTHING, MSG_H_HELP, cmd_help },
 };
 const size_t cli_ncommands = ARRAY_LEN(cli_commands);

@@ -15,7 +15,8 @@
 #define MEMORY_MAX   ((size_t)2 * 1024 * 1024 * 1024)
 #define MESSAGE_SIZE 1024
 
-/* As a locale would be chosen: the first of these that says anything. */
+/* As a locale would be chosen, the first of these that says anything; Chinese but for those who ask
+ * for English. */
 static enum lang
 lang_of_environment(void)
 {
@@ -25,9 +26,9 @@ lang_of_environment(void)
 		const char *value = getenv(names[i]);
 
 		if (value != NULL && *value != '\0')
-			return strncmp(value, "zh", 2) == 0 ? LANG_ZH : LANG_EN;
+			return strncmp(value, "en", 2) == 0 ? LANG_EN : LANG_ZH;
 	}
-	return LANG_EN;
+	return LANG_ZH;
 }
 
 /* An administrator reads this, so the database's own words are said too. */
@@ -161,5 +162,5 @@ main(int argc, char **argv)
 	db_free(c.db);
 	conf_free(c.conf);
 	arena_free(c.arena);
-	return cs_err_exit(err);
+	return err == CS_OK ? c.exit : cs_err_exit(err);
 }

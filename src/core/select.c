@@ -352,6 +352,27 @@ choose(struct selector *s, const char *const *feeds, size_t nfeeds)
 	return load;
 }
 
+/* The quota of node INDEX for FEED; NULL: none. */
+static struct quota *
+quota_of(const struct selector *s, const char *feed, size_t index)
+{
+	struct quota *q = first_quota(s, feed, index);
+
+	return q != NULL && q->node == index ? q : NULL;
+}
+
+/* Adds N to what node INDEX has open of FEEDS. */
+static void
+count_feeds(struct selector *s, size_t index, const char *const *feeds, size_t nfeeds, int64_t n)
+{
+	for (size_t i = 0; i < nfeeds; i++) {
+		struct quota *q = quota_of(s, feeds[i], index);
+
+		if (q != NULL)
+			q->open += n;
+	}
+}
+
 /* Counts the work as assigned to N, whose load can but grow. */
 static void
 take(struct selector *s, struct node *n, const char *const *feeds, size_t nfeeds)
@@ -364,12 +385,7 @@ take(struct selector *s, struct node *n, const char *const *feeds, size_t nfeeds
 		heap_down(s, n->at);
 	else
 		heap_remove(s, n->at);
-	for (size_t i = 0; i < nfeeds; i++) {
-		struct quota *q = first_quota(s, feeds[i], index);
-
-		if (q != NULL && q->node == index)
-			q->open++;
-	}
+	count_feeds(s, index, feeds, nfeeds, 1);
 }
 
 int64_t
@@ -381,6 +397,28 @@ select_node(struct selector *s, const char *const *feeds, size_t nfeeds, const i
 	mark_failed(s, failed, nfailed);
 	n = choose(s, feeds, nfeeds);
 	if (n == NULL)
+		return 0;
+	take(s, n, feeds, nfeeds);
+	return n->n.id;
+}
+
+int64_t
+select_by_quota(struct selector *s, int64_t at, const char *const *feeds, size_t nfeeds,
+    const int64_t *failed, size_t nfailed)
+{
+	struct node *here = find_node(s, at), *n;
+	size_t index = here != NULL ? (size_t)(here - s->nodes) : SIZE_MAX;
+
+	for (size_t i = 0; i < nfeeds; i++) {
+		const struct quota *q = quota_of(s, feeds[i], index);
+
+		if (q != NULL && q->quota >= q->open)
+			return at;
+	}
+	count_feeds(s, index, feeds, nfeeds, -1);
+	mark_failed(s, failed, nfailed);
+	n = preferred(s, feeds, nfeeds);
+	if (n == NULL || has_failed(s, n))
 		return 0;
 	take(s, n, feeds, nfeeds);
 	return n->n.id;

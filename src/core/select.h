@@ -48,6 +48,13 @@ void select_free(struct selector *s);
  */
 int64_t select_node(struct selector *s, const char *const *feeds, size_t nfeeds,
     const int64_t *failed, size_t nfailed);
+/*
+ * For work that is assigned to AT and counted there: AT where a quota keeps it; else the node that
+ * quotas prefer for it and at which it has not failed, to which it counts from now on. 0: quotas
+ * have no say, and those of AT no longer count it.
+ */
+int64_t select_by_quota(struct selector *s, int64_t at, const char *const *feeds, size_t nfeeds,
+    const int64_t *failed, size_t nfailed);
 /* Free places over all available nodes. */
 int64_t select_free_capacity(const struct selector *s);
 

@@ -99,6 +99,8 @@ enum cs_err db_query(struct db *db, struct fault *f, struct db_rows *rows, enum 
 	    ARRAY_LEN(((const struct db_arg[]){ A_NULL, ##__VA_ARGS__ })) - 1)
 /* Steps to the next row; false at the end. */
 bool db_next(struct db_rows *rows);
+/* Back to before the first row. */
+void db_rewind(struct db_rows *rows);
 /* Columns of the current row by index; text lives until db_rows_close(). */
 const char *db_s(const struct db_rows *rows, unsigned col); /* NULL for SQL NULL and integers */
 size_t db_len(const struct db_rows *rows, unsigned col);

@@ -120,8 +120,8 @@ db_task_add(struct db *db, const char *id, const struct db_task *t, struct fault
 	TRY(db_begin(db, &tx, f));
 	err = DB_EXEC(db, f, NULL, STMT_ADMIN_TASK_ADD, A_S(id),
 	    A_I(t->message_type == DB_KEEP ? 0 : t->message_type), A_S(t->name),
-	    A_S(t->message_template), A_S(t->web_hook_url), A_S(t->mps_id), A_S(t->cron_exp),
-	    keep_or(t->status));
+	    A_S(t->message_template), A_S(t->web_hook_url), A_S(t->headers), A_S(t->cookies),
+	    A_S(t->mps_id), A_S(t->cron_exp), keep_or(t->status));
 	if (err == CS_ECONFLICT)
 		return cs_fail(f, CS_ECONFLICT, MSG_ID_TAKEN, id);
 	TRY(err);
@@ -137,8 +137,8 @@ db_task_set(struct db *db, const char *id, const struct db_task *t, struct fault
 	TRY(db_begin(db, &tx, f));
 	TRY(task_must_exist(db, id, f));
 	TRY(DB_EXEC(db, f, NULL, STMT_ADMIN_TASK_SET, A_S(t->name), keep_or(t->message_type),
-	    A_S(t->message_template), A_S(t->web_hook_url), A_S(t->mps_id), A_S(t->cron_exp),
-	    keep_or(t->status), A_S(id)));
+	    A_S(t->message_template), A_S(t->web_hook_url), A_S(t->headers), A_S(t->cookies),
+	    A_S(t->mps_id), A_S(t->cron_exp), keep_or(t->status), A_S(id)));
 	TRY(task_put_own(db, id, t, f));
 	return db_commit(&tx, f);
 }
@@ -232,6 +232,15 @@ db_feed_set_status(struct db *db, const char *id, int64_t status, struct fault *
 }
 
 enum cs_err
+db_feed_rm(struct db *db, const char *id, struct fault *f)
+{
+	uint64_t removed = 0;
+
+	TRY(DB_EXEC(db, f, &removed, STMT_ADMIN_FEED_RM, A_S(id)));
+	return removed == 1 ? CS_OK : cs_fail(f, CS_ENOTFOUND, MSG_NO_FEED);
+}
+
+enum cs_err
 db_user_list(struct db *db, struct db_rows *rows, struct fault *f)
 {
 	return DB_QUERY(db, f, rows, STMT_ADMIN_USERS);
@@ -276,6 +285,23 @@ enum cs_err
 db_user_set_active(struct db *db, const char *id, bool active, struct fault *f)
 {
 	return DB_EXEC(db, f, NULL, STMT_ADMIN_USER_ACTIVE, A_I(active), A_S(id));
+}
+
+enum cs_err
+db_user_set(struct db *db, const char *id, const char *role, const char *nickname, struct fault *f)
+{
+	return DB_EXEC(db, f, NULL, STMT_ADMIN_USER_SET, A_S(role), A_S(nickname), A_S(id));
+}
+
+enum cs_err
+db_user_rm(struct db *db, const char *id, struct fault *f)
+{
+	auto_tx tx = { 0 };
+
+	TRY(db_begin(db, &tx, f));
+	TRY(DB_EXEC(db, f, NULL, STMT_ADMIN_USER_KEYS_RM, A_S(id)));
+	TRY(DB_EXEC(db, f, NULL, STMT_ADMIN_USER_RM, A_S(id)));
+	return db_commit(&tx, f);
 }
 
 enum cs_err

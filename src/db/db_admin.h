@@ -18,6 +18,7 @@ struct db_task {
 	const char *name;
 	const char *message_template;
 	const char *web_hook_url;
+	const char *headers, *cookies; /* of the requests that children make */
 	const char *mps_id; /* JSON array of {"id", "mp_name"}; empty: every enabled feed */
 	const char *cron_exp;
 	int64_t message_type;
@@ -69,6 +70,9 @@ enum cs_err db_feed_put(
 /* CS_ENOTFOUND MSG_NO_FEED. */
 enum cs_err db_feed_set_status(
     struct db *db, const char *id, int64_t status, struct fault *f) cs_mustcheck;
+/* What is open of it fails where it has no other feed; its articles stay. CS_ENOTFOUND MSG_NO_FEED.
+ */
+enum cs_err db_feed_rm(struct db *db, const char *id, struct fault *f) cs_mustcheck;
 
 struct db_user {
 	const char *id;
@@ -88,6 +92,11 @@ enum cs_err db_user_set_password(
     struct db *db, const char *id, const char *password_hash, struct fault *f) cs_mustcheck;
 enum cs_err db_user_set_active(
     struct db *db, const char *id, bool active, struct fault *f) cs_mustcheck;
+/* NULL keeps what is stored. */
+enum cs_err db_user_set(struct db *db, const char *id, const char *role, const char *nickname,
+    struct fault *f) cs_mustcheck;
+/* With its access keys. */
+enum cs_err db_user_rm(struct db *db, const char *id, struct fault *f) cs_mustcheck;
 
 /* Rows of view_key, oldest first. */
 enum cs_err db_key_list(struct db *db, struct db_rows *rows, struct fault *f) cs_mustcheck;

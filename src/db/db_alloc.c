@@ -42,7 +42,8 @@ db_alloc_get(struct db *db, const char *id, int64_t node, struct arena *a, struc
 	if (out->seq != 0)
 		out->state = (enum alloc_state)db_i(&r, 5);
 	else if (db_is_null(&r, 3) || !alloc_state_parse(db_s(&r, 3), &out->state))
-		return cs_detail(f, CS_EINTERNAL, "allocation %s has an unknown status", id);
+		/* another program's word, or none: nothing follows from it */
+		return cs_fail(f, CS_ECONFLICT, MSG_STATUS_UNKNOWN);
 	out->ver = db_i(&r, 6);
 	out->node = db_i(&r, 7);
 	out->attempt = db_i(&r, 8);
@@ -201,11 +202,11 @@ enum cs_err
 db_alloc_executing(struct db *db, const struct conf *conf, const struct db_alloc *al, int64_t node,
     bool *moved, struct fault *f)
 {
-	uint64_t n = 0;
+	auto_rows r = { 0 };
 
-	TRY(DB_EXEC(db, f, &n, STMT_ALLOC_EXECUTING, A_I(conf->exec_lease_s), A_I(conf->max_run_s),
+	TRY(DB_QUERY(db, f, &r, STMT_ALLOC_EXECUTING, A_I(conf->exec_lease_s), A_I(conf->max_run_s),
 	    A_I(node), A_I(al->seq), A_I(al->ver)));
-	*moved = n > 0;
+	*moved = db_next(&r) && db_i(&r, 0) != 0;
 	return CS_OK;
 }
 

@@ -68,7 +68,6 @@ struct db_alloc db_alloc_of_row(const struct db_rows *r);
 enum cs_err db_alloc_end_row(struct db *db, const struct conf *conf, const struct db_rows *r,
     enum alloc_event event, const struct db_end *end, int64_t *n, struct fault *f) cs_mustcheck;
 
-enum db_claim { CLAIM_TAKEN, CLAIM_MISSED };
 /*
  * Claims. A claimer reads candidates without locks, then takes one by compare-and-set.
  */
@@ -77,17 +76,22 @@ struct db_candidate {
 	bool fresh;	 /* preferences still hold */
 	char *failed;	 /* nodes whose attempt at it failed, "1,2" or "" */
 	char *preferred; /* available nodes with quota left for its feeds, "1=3,7=1" or "" */
+	int64_t place;	 /* in the queue, microseconds since 1970 */
 };
-/*
- * Reads up to MAX candidates of the pool into OUT (strings in A): those of residue class RESIDUE of
- * MODULUS, or (MODULUS 0) of the whole pool from OFFSET on.
- */
-enum cs_err db_alloc_pool(struct db *db, const struct conf *conf, unsigned modulus,
-    unsigned residue, size_t offset, struct arena *a, struct db_candidate *out, size_t max,
-    size_t *n, struct fault *f) cs_mustcheck;
-/* The first ready allocation that is reserved for NODE; 0: none. */
-enum cs_err db_alloc_own_ready(
-    struct db *db, int64_t node, int64_t *seq, struct fault *f) cs_mustcheck;
+/* The place of what has waited longest in the pool; 0: nothing waits. */
+enum cs_err db_alloc_pool_head(struct db *db, int64_t *place, struct fault *f) cs_mustcheck;
+/* The part of the pool that is one claimer's: its residue class between two places. */
+struct db_pool_class {
+	unsigned modulus, residue;
+	int64_t from, to;
+};
+/* Reads up to MAX (128 at most) candidates of P into OUT, strings in A. */
+enum cs_err db_alloc_pool_class(struct db *db, const struct conf *conf,
+    const struct db_pool_class *p, struct arena *a, struct db_candidate *out, size_t max, size_t *n,
+    struct fault *f) cs_mustcheck;
+/* The same of the whole pool from OFFSET on. */
+enum cs_err db_alloc_pool_page(struct db *db, const struct conf *conf, size_t offset,
+    struct arena *a, struct db_candidate *out, size_t max, size_t *n, struct fault *f) cs_mustcheck;
 /* Frees reservations of others whose preference is over. *FREED: at least one. */
 enum cs_err db_alloc_free_overdue(struct db *db, const struct conf *conf, int64_t node, bool *freed,
     struct fault *f) cs_mustcheck;
@@ -101,9 +105,17 @@ struct db_load {
 enum cs_err db_alloc_load(
     struct db *db, int64_t node, struct db_load *out, struct fault *f) cs_mustcheck;
 
-/* Hands SEQ to NODE if it is ready and the node's own or nobody's, and the node has room for it. */
-enum cs_err db_alloc_claim(struct db *db, const struct conf *conf, int64_t node, int64_t seq,
-    enum db_claim *out, struct fault *f) cs_mustcheck;
+/* What was claimed: its row number (0: nothing) and its place in the queue. */
+struct db_claimed {
+	int64_t seq, place;
+};
+/*
+ * Hands NODE its own assigned work, the first from place OWN on, else SEQ (0: nothing else) if that
+ * is ready and the node's own or nobody's, and the node has room for it. PACKAGE is what is handed
+ * out, as of db_alloc_package().
+ */
+enum cs_err db_alloc_claim(struct db *db, const struct conf *conf, int64_t node, int64_t own,
+    int64_t seq, struct db_claimed *out, struct db_rows *package, struct fault *f) cs_mustcheck;
 
 /* The holder reports executing, or proves that it works: state and lease. *MOVED as above. */
 enum cs_err db_alloc_executing(struct db *db, const struct conf *conf, const struct db_alloc *al,
@@ -132,7 +144,8 @@ enum cs_err db_alloc_release_node(struct db *db, const struct conf *conf, int64_
 enum cs_err db_alloc_unreserve_node(
     struct db *db, const struct conf *conf, int64_t node, struct fault *f) cs_mustcheck;
 
-/* What a claim hands out: one row for each feed of SEQ; columns as in stmt_alloc.def, PACKAGE. */
+/* What a claim handed out, once more: one row for each feed of SEQ; columns as in stmt_alloc.def,
+ * PACKAGE. */
 enum cs_err db_alloc_package(
     struct db *db, int64_t seq, struct db_rows *rows, struct fault *f) cs_mustcheck;
 

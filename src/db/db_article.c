@@ -103,6 +103,24 @@ store(struct db *db, const struct db_alloc *al, const struct db_upload *up, cons
 	return CS_OK;
 }
 
+/* The times of the feeds that the articles are of. Sorted articles have each feed's in a row. */
+static enum cs_err
+touch_feeds(struct db *db, const struct db_upload *up, struct arena *a, struct fault *f)
+{
+	struct db_arg *ids = arena_calloc(a, up->n, sizeof(*ids));
+	const char *last = "";
+	size_t n = 0;
+
+	if (ids == NULL)
+		return cs_detail(f, CS_ENOMEM, "upload of %zu articles", up->n);
+	for (size_t i = 0; i < up->n; i++) {
+		if (strcmp(up->articles[i].mp_id, last) != 0)
+			ids[n++] = A_S(up->articles[i].mp_id);
+		last = up->articles[i].mp_id;
+	}
+	return db_exec_bulk(db, f, NULL, STMT_ARTICLE_FEED, ids, 1, n);
+}
+
 /* The holder proves that it works. Where it no longer holds it, only a cancellation matters. */
 static enum cs_err
 renew(struct db *db, const struct conf *conf, const struct db_alloc *al, const struct db_upload *up,
@@ -157,7 +175,7 @@ db_article_store(struct db *db, const struct conf *conf, const struct db_alloc *
 	if (up->n > 0) {
 		TRY(mark_foreign(db, up, foreign, &out->foreign, f));
 		TRY(store(db, al, up, foreign, a, &out->new_count, &linked, f));
-		TRY(DB_EXEC(db, f, NULL, STMT_ARTICLE_FEEDS, A_S(up->feeds)));
+		TRY(touch_feeds(db, up, a, f));
 	}
 	TRY(write_log(db, al, up, out, a, f));
 	TRY(renew(db, conf, al, up, a, f));

@@ -28,7 +28,6 @@ struct db_upload {
 	const struct db_article *articles; /* sorted by id, no id twice */
 	size_t n;
 	const char *ids;      /* their ids as a JSON array */
-	const char *feeds;    /* their accounts as a JSON array, each once */
 	int64_t received;     /* in the request */
 	const char *warnings; /* for the sync log; NULL: none */
 	const char *node_id;

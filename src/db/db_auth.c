@@ -24,7 +24,6 @@ enum {
 	N_DRAINING,
 	N_TOUCH_DUE,
 	N_HEARTBEAT_DUE,
-	N_OWN_READY,
 };
 
 /* Copies text that is not NULL; false: out of memory. */
@@ -95,7 +94,6 @@ read_node(struct db *db, const char *key, const struct conf *conf, struct arena 
 	out->draining = db_i(&r, N_DRAINING) != 0;
 	out->touch_due = db_i(&r, N_TOUCH_DUE) != 0;
 	out->heartbeat_due = db_i(&r, N_HEARTBEAT_DUE) != 0;
-	out->own_ready = db_i(&r, N_OWN_READY);
 	out->found = true;
 	return CS_OK;
 }

@@ -40,7 +40,6 @@ struct db_auth_node {
 	bool draining;
 	bool touch_due;	    /* the last sign of life is older than node.touch */
 	bool heartbeat_due; /* so is the last heartbeat */
-	int64_t own_ready;  /* lowest seq of its own assigned work that is ready; 0 = none */
 };
 
 enum cs_err db_auth_user(struct db *db, const char *username, struct arena *a,

@@ -9,27 +9,21 @@
 #include "base/clock.h"
 #include "core/ident.h"
 
-enum cs_err
-db_alloc_pool(struct db *db, const struct conf *conf, unsigned modulus, unsigned residue,
-    size_t offset, struct arena *a, struct db_candidate *out, size_t max, size_t *n,
+/* Columns of PACKAGE_COLS. */
+enum { COL_SEQ = 19, COL_PLACE };
+
+static enum cs_err
+keep_candidates(struct db_rows *r, struct arena *a, struct db_candidate *out, size_t max, size_t *n,
     struct fault *f)
 {
-	auto_rows r = { 0 };
-
-	*n = 0;
-	if (modulus > 0)
-		TRY(DB_QUERY(db, f, &r, STMT_POOL_CLASS, A_I(conf->prefer_s),
-		    A_I(conf->offline_after_s), A_I(modulus), A_I(residue)));
-	else
-		TRY(DB_QUERY(db, f, &r, STMT_POOL_PAGE, A_I(conf->prefer_s),
-		    A_I(conf->offline_after_s), A_I((int64_t)max), A_I((int64_t)offset)));
-	for (; *n < max && db_next(&r); (*n)++) {
+	for (*n = 0; *n < max && db_next(r); (*n)++) {
 		struct db_candidate *c = &out[*n];
 
-		c->seq = db_i(&r, 0);
-		c->failed = arena_strdup(a, db_s(&r, 1));
-		c->fresh = db_i(&r, 2) != 0;
-		c->preferred = arena_strdup(a, db_is_null(&r, 3) ? "" : db_s(&r, 3));
+		c->seq = db_i(r, 0);
+		c->failed = arena_strdup(a, db_s(r, 1));
+		c->fresh = db_i(r, 2) != 0;
+		c->preferred = arena_strdup(a, db_is_null(r, 3) ? "" : db_s(r, 3));
+		c->place = db_i(r, 4);
 		if (c->failed == NULL || c->preferred == NULL)
 			return cs_detail(f, CS_ENOMEM, "candidates");
 	}
@@ -37,13 +31,35 @@ db_alloc_pool(struct db *db, const struct conf *conf, unsigned modulus, unsigned
 }
 
 enum cs_err
-db_alloc_own_ready(struct db *db, int64_t node, int64_t *seq, struct fault *f)
+db_alloc_pool_head(struct db *db, int64_t *place, struct fault *f)
 {
 	auto_rows r = { 0 };
 
-	TRY(DB_QUERY(db, f, &r, STMT_OWN_READY, A_I(node)));
-	*seq = db_next(&r) ? db_i(&r, 0) : 0;
+	TRY(DB_QUERY(db, f, &r, STMT_POOL_HEAD));
+	*place = db_next(&r) ? db_i(&r, 0) : 0;
 	return CS_OK;
+}
+
+enum cs_err
+db_alloc_pool_class(struct db *db, const struct conf *conf, const struct db_pool_class *p,
+    struct arena *a, struct db_candidate *out, size_t max, size_t *n, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	TRY(DB_QUERY(db, f, &r, STMT_POOL_CLASS, A_I(conf->prefer_s), A_I(conf->offline_after_s),
+	    A_I(p->modulus), A_I(p->residue), A_I(p->from), A_I(p->to)));
+	return keep_candidates(&r, a, out, max, n, f);
+}
+
+enum cs_err
+db_alloc_pool_page(struct db *db, const struct conf *conf, size_t offset, struct arena *a,
+    struct db_candidate *out, size_t max, size_t *n, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	TRY(DB_QUERY(db, f, &r, STMT_POOL_PAGE, A_I(conf->prefer_s), A_I(conf->offline_after_s),
+	    A_I((int64_t)max), A_I((int64_t)offset)));
+	return keep_candidates(&r, a, out, max, n, f);
 }
 
 enum cs_err
@@ -87,17 +103,19 @@ db_alloc_load(struct db *db, int64_t node, struct db_load *out, struct fault *f)
 }
 
 enum cs_err
-db_alloc_claim(struct db *db, const struct conf *conf, int64_t node, int64_t seq,
-    enum db_claim *out, struct fault *f)
+db_alloc_claim(struct db *db, const struct conf *conf, int64_t node, int64_t own, int64_t seq,
+    struct db_claimed *out, struct db_rows *package, struct fault *f)
 {
 	char log_id[UUID_LEN + 1];
-	auto_rows r = { 0 };
 
+	*out = (struct db_claimed){ 0 };
 	if (!ident_uuid7(log_id, clock_wall_ms()))
 		return cs_detail(f, CS_EINTERNAL, "no random numbers");
-	TRY(DB_QUERY(
-	    db, f, &r, STMT_ALLOC_CLAIM, A_I(conf->claim_ack_s), A_I(node), A_I(seq), A_S(log_id)));
-	*out = db_next(&r) && db_i(&r, 0) != 0 ? CLAIM_TAKEN : CLAIM_MISSED;
+	TRY(DB_QUERY(db, f, package, STMT_ALLOC_CLAIM, A_I(conf->claim_ack_s), A_I(node), A_I(own),
+	    A_I(seq), A_S(log_id)));
+	if (db_next(package))
+		*out = (struct db_claimed){ db_i(package, COL_SEQ), db_i(package, COL_PLACE) };
+	db_rewind(package);
 	return CS_OK;
 }
 
@@ -111,10 +129,7 @@ enum cs_err
 db_heartbeat(struct db *db, const struct conf *conf, int64_t node, const char *callback,
     const char *holding, struct fault *f)
 {
-	if (holding == NULL)
-		return DB_EXEC(db, f, NULL, STMT_HEARTBEAT, A_S(callback), A_I(node),
-		    A_I(conf->touch_s), A_S(callback));
-	return DB_EXEC(db, f, NULL, STMT_HEARTBEAT_HOLDING, A_S(callback), A_S(holding),
-	    A_I(conf->claim_ack_s), A_I(conf->exec_lease_s), A_I(conf->max_run_s),
-	    A_I(conf->forgotten_s), A_I(node));
+	return DB_EXEC(db, f, NULL, STMT_HEARTBEAT, A_I(node), A_I(conf->touch_s), A_S(callback),
+	    A_S(holding), A_I(conf->claim_ack_s), A_I(conf->exec_lease_s), A_I(conf->max_run_s),
+	    A_I(conf->forgotten_s));
 }

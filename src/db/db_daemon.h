@@ -55,5 +55,11 @@ enum cs_err db_retain(
 /* Assigns one batch of waiting work to available nodes (core/select.h). *N counts it. */
 enum cs_err db_assign(
     struct db *db, const struct conf *conf, int64_t *n, struct fault *f) cs_mustcheck;
+/*
+ * Spreads what is assigned and unclaimed over the available nodes anew (core/balance.h); moves
+ * nothing where it is balanced. *N counts what moved.
+ */
+enum cs_err db_balance(
+    struct db *db, const struct conf *conf, int64_t *n, struct fault *f) cs_mustcheck;
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Gauges and counters kept in cascade_gauge. The queue is counted anew each time. Ended attempts
- * are added to their counters window by window of their end: rows of cascade_attempt go after a
- * while, and a counter must not. A window is counted once, however many daemons try: the statement
- * is guarded by where it begins.
+ * Gauges and counters kept in cascade_gauge. The queue and what ended today are counted anew each
+ * time. Ended attempts are added to their counters window by window of their end: rows of
+ * cascade_attempt go after a while, and a counter must not. A window is counted once, however many
+ * daemons try: the statement is guarded by where it begins.
  */
 #include "db/db_gauge.h"
 
@@ -15,13 +15,34 @@ db_gauges(struct db *db, const struct conf *conf, struct db_rows *rows, struct f
 	return DB_QUERY(db, f, rows, STMT_GAUGES, A_I(conf->offline_after_s));
 }
 
-enum cs_err
-db_gauge_count_queue(struct db *db, struct fault *f)
+/* A number of a query's row, and where it is kept. */
+struct counted {
+	const char *name, *label;
+};
+
+#define COUNTED_MAX 6
+
+static enum cs_err
+count(struct db *db, enum stmt_id query, const struct counted *cols, unsigned n, struct fault *f)
 {
-	/* the columns of GAUGE_QUEUE */
-	static const struct {
-		const char *name, *label;
-	} cols[] = {
+	struct db_arg args[COUNTED_MAX][3];
+	auto_rows r = { 0 };
+
+	TRY(db_query(db, f, &r, query, NULL, 0));
+	if (!db_next(&r))
+		return CS_OK;
+	for (unsigned i = 0; i < n; i++) {
+		args[i][0] = A_S(cols[i].name);
+		args[i][1] = A_S(cols[i].label);
+		args[i][2] = A_I(db_i(&r, i));
+	}
+	return db_exec_bulk(db, f, NULL, STMT_GAUGE_SET, args[0], 3, n);
+}
+
+enum cs_err
+db_gauge_count(struct db *db, struct fault *f)
+{
+	static const struct counted queue[COUNTED_MAX] = {
 		{ "queue_allocations", "ready" },
 		{ "queue_allocations", "backoff" },
 		{ "queue_allocations", "assigned" },
@@ -29,18 +50,13 @@ db_gauge_count_queue(struct db *db, struct fault *f)
 		{ "queue_allocations", "executing" },
 		{ "queue_oldest_waiting_seconds", "" },
 	};
-	struct db_arg args[ARRAY_LEN(cols)][3];
-	auto_rows r = { 0 };
+	static const struct counted today[] = {
+		{ "ended_today", "completed" },
+		{ "ended_today", "failed" },
+	};
 
-	TRY(DB_QUERY(db, f, &r, STMT_GAUGE_QUEUE));
-	if (!db_next(&r))
-		return CS_OK;
-	for (unsigned i = 0; i < ARRAY_LEN(cols); i++) {
-		args[i][0] = A_S(cols[i].name);
-		args[i][1] = A_S(cols[i].label);
-		args[i][2] = A_I(db_i(&r, i));
-	}
-	return db_exec_bulk(db, f, NULL, STMT_GAUGE_SET, args[0], 3, ARRAY_LEN(cols));
+	TRY(count(db, STMT_GAUGE_QUEUE, queue, ARRAY_LEN(queue), f));
+	return count(db, STMT_GAUGE_TODAY, today, ARRAY_LEN(today), f);
 }
 
 enum cs_err

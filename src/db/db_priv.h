@@ -59,4 +59,16 @@ bool db_error_is_stale(unsigned number);
 /* Copies the result that is waiting on ST into ROWS. False: ST, or memory (*OOM), failed. */
 bool db_rows_read(struct db_rows *rows, MYSQL_STMT *st, const char *cols, bool *oom) cs_mustcheck;
 
+/* db_retain.c */
+struct buf;
+/*
+ * Adds ID to a JSON array of ids, which the caller ends with a bracket. Ids are WeRSS's or ours,
+ * but nobody vouches for what they hold.
+ */
+void db_list_add(struct buf *b, const char *id);
+/* Part of the caller's transaction: drops finished allocations (JSON array of ids) with their
+ * attempts and links. *N counts them. */
+enum cs_err db_drop_allocations(
+    struct db *db, const char *ids, uint64_t *n, struct fault *f) cs_mustcheck;
+
 #endif

@@ -6,10 +6,10 @@
 #include "db/db_daemon.h"
 
 #include "base/buf.h"
+#include "db/db_priv.h"
 
-/* Ids as a JSON array. They are WeRSS's or ours, but nobody vouches for what they hold. */
-static void
-add_id(struct buf *b, const char *id)
+void
+db_list_add(struct buf *b, const char *id)
 {
 	buf_puts(b, b->len == 0 ? "[\"" : ",\"");
 	for (; *id != '\0'; id++) {
@@ -23,15 +23,21 @@ add_id(struct buf *b, const char *id)
 	buf_putc(b, '"');
 }
 
+enum cs_err
+db_drop_allocations(struct db *db, const char *ids, uint64_t *n, struct fault *f)
+{
+	TRY(DB_EXEC(db, f, NULL, STMT_DROP_LINKS, A_S(ids)));
+	TRY(DB_EXEC(db, f, NULL, STMT_DROP_ATTEMPTS, A_S(ids)));
+	return DB_EXEC(db, f, n, STMT_DROP_ALLOCATIONS, A_S(ids));
+}
+
 static enum cs_err
-drop_allocations(struct db *db, const char *ids, uint64_t *n, struct fault *f)
+drop_alone(struct db *db, const char *ids, uint64_t *n, struct fault *f)
 {
 	auto_tx tx = { 0 };
 
 	TRY(db_begin(db, &tx, f));
-	TRY(DB_EXEC(db, f, NULL, STMT_DROP_LINKS, A_S(ids)));
-	TRY(DB_EXEC(db, f, NULL, STMT_DROP_ATTEMPTS, A_S(ids)));
-	TRY(DB_EXEC(db, f, n, STMT_DROP_ALLOCATIONS, A_S(ids)));
+	TRY(db_drop_allocations(db, ids, n, f));
 	return db_commit(&tx, f);
 }
 
@@ -45,11 +51,11 @@ retain_allocations(struct db *db, const struct conf *conf, uint64_t *n, struct f
 	TRY(DB_QUERY(db, f, &r, STMT_OLD_ALLOCATIONS, A_I(conf->keep_allocations_s),
 	    A_I(conf->retention_batch)));
 	while (db_next(&r))
-		add_id(&ids, db_s(&r, 0));
+		db_list_add(&ids, db_s(&r, 0));
 	if (ids.len > 0) {
 		buf_putc(&ids, ']');
 		rc = buf_failed(&ids) ? cs_detail(f, CS_ENOMEM, "retention")
-				      : drop_allocations(db, ids.data, n, f);
+				      : drop_alone(db, ids.data, n, f);
 	}
 	buf_free(&ids);
 	return rc;

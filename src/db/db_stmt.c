@@ -193,14 +193,14 @@ static enum cs_err
 execute(struct db *db, enum stmt_id id, const struct db_arg *args, size_t nargs, struct fault *f)
 {
 	const struct stmt_row *row = &db_stmt_rows[id];
-	MYSQL_BIND bind[DB_PARAM_MAX] = { 0 };
+	MYSQL_BIND bind[DB_PARAM_MAX]; /* large: only what has an argument is filled in */
 	unsigned long len[DB_PARAM_MAX];
 	my_bool null[DB_PARAM_MAX];
 
 	for (size_t i = 0; i < nargs; i++) {
 		null[i] = is_null(&args[i]);
-		bind[i].buffer_type = type_of(row->params[i]);
-		bind[i].is_null = &null[i];
+		bind[i] =
+		    (MYSQL_BIND){ .buffer_type = type_of(row->params[i]), .is_null = &null[i] };
 		if (args[i].type == 'i') {
 			bind[i].buffer = unconst(&args[i].i);
 		} else if (!null[i]) {

@@ -54,6 +54,17 @@ static const struct view_col beat_cols[] = {
 };
 const struct view view_beat = { beat_cols, ARRAY_LEN(beat_cols) };
 
+static const struct view_col occurrence_cols[] = {
+	{ "task_id", VIEW_TEXT },
+	{ "scheduled_for", VIEW_TEXT },
+	{ "created_at", VIEW_TEXT },
+	{ "created", VIEW_INT },
+	{ "skipped_open", VIEW_INT },
+	{ "skipped_feeds", VIEW_INT },
+	{ "note", VIEW_TEXT },
+};
+const struct view view_occurrence = { occurrence_cols, ARRAY_LEN(occurrence_cols) };
+
 static const struct view_col feed_cols[] = {
 	{ "id", VIEW_TEXT },
 	{ "faker_id", VIEW_TEXT },
@@ -195,11 +206,16 @@ read_page(struct db *db, struct choice c, const struct view_page *page, struct d
 static enum cs_err
 read_total(struct db *db, struct choice c, int64_t max, int64_t *total, struct fault *f)
 {
+	size_t filters = c.n;
 	auto_rows r = { 0 };
 
-	c.args[c.n++] = A_I(max);
+	c.args[c.n++] = A_I(max - 1);
+	for (size_t i = 0; i < filters; i++)
+		c.args[c.n++] = c.args[i];
 	TRY(db_query(db, f, &r, c.stmt->total, c.args, c.n));
 	*total = db_next(&r) ? db_i(&r, 0) : 0;
+	if (*total > max)
+		*total = max;
 	return CS_OK;
 }
 
@@ -229,6 +245,15 @@ db_view_sync_total(struct db *db, const struct view_sync_filter *filter, int64_t
     int64_t *total, struct fault *f)
 {
 	return read_total(db, choose_sync(filter), max, total, f);
+}
+
+enum cs_err
+db_view_occurrences(
+    struct db *db, const char *task_id, int64_t limit, struct db_rows *rows, struct fault *f)
+{
+	if (task_id == NULL)
+		return DB_QUERY(db, f, rows, STMT_VIEW_OCCURRENCES_ALL, A_I(limit));
+	return DB_QUERY(db, f, rows, STMT_VIEW_OCCURRENCES_T, A_S(task_id), A_I(limit));
 }
 
 enum cs_err
@@ -285,22 +310,48 @@ db_view_attempts(struct db *db, const char *id, struct db_rows *rows, struct fau
 	return DB_QUERY(db, f, rows, STMT_VIEW_ATTEMPTS, A_S(id), A_S(id));
 }
 
-enum cs_err
-db_view_counts(struct db *db, const struct conf *conf, struct view_counts *out, struct fault *f)
+/*
+ * One count, or the two parts of one: where cascaded has counted many lately its figures stand,
+ * else they are counted now, as far as DB_TOTAL_MAX.
+ */
+static enum cs_err
+count_some(
+    struct db *db, enum stmt_id stmt, int64_t *first, int64_t *second, bool *exact, struct fault *f)
 {
 	auto_rows r = { 0 };
 
-	*out = (struct view_counts){ 0 };
-	TRY(DB_QUERY(db, f, &r, STMT_VIEW_COUNTS, A_I(conf->offline_after_s)));
-	if (db_next(&r))
-		*out = (struct view_counts){
-			.pending = db_i(&r, 0),
-			.executing = db_i(&r, 1),
-			.completed_today = db_i(&r, 2),
-			.failed_today = db_i(&r, 3),
-			.online_nodes = db_i(&r, 4),
-		};
+	if (*first + *second > DB_TOTAL_MAX) {
+		*exact = false;
+		return CS_OK;
+	}
+	TRY(DB_QUERY(db, f, &r, stmt, A_I(DB_TOTAL_MAX + 1)));
+	if (!db_next(&r))
+		return CS_OK;
+	*exact = *exact && db_i(&r, 0) <= DB_TOTAL_MAX;
+	*first = db_i(&r, 1);
+	*second = db_i(&r, 2);
 	return CS_OK;
+}
+
+enum cs_err
+db_view_counts(struct db *db, const struct conf *conf, struct view_counts *out, struct fault *f)
+{
+	int64_t none = 0;
+	auto_rows r = { 0 };
+
+	*out = (struct view_counts){ .exact = true };
+	TRY(DB_QUERY(db, f, &r, STMT_VIEW_COUNTED, A_I(conf->offline_after_s)));
+	if (!db_next(&r))
+		return CS_OK;
+	out->online_nodes = db_i(&r, 0);
+	out->pending = db_i(&r, 1);
+	out->executing = db_i(&r, 2);
+	out->completed_today = db_i(&r, 3);
+	out->failed_today = db_i(&r, 4);
+	TRY(count_some(db, STMT_VIEW_COUNT_PENDING, &out->pending, &none, &out->exact, f));
+	TRY(count_some(db, STMT_VIEW_COUNT_HELD, &out->executing, &none, &out->exact, f));
+	return count_some(
+	    db, STMT_VIEW_COUNT_TODAY, &out->completed_today, &out->failed_today, &out->exact, f);
 }
 
 enum cs_err

@@ -29,11 +29,14 @@ struct view {
 /* The columns that these are sorted by; ids are the first ones. */
 #define VIEW_ALLOCATION_TIME 17
 #define VIEW_SYNC_TIME	     8
-extern const struct view view_allocation, view_attempt, view_beat;
+extern const struct view view_allocation, view_attempt, view_beat, view_occurrence;
 extern const struct view view_pulled_feed, view_pulled_task, view_sync, view_feed_status;
 
 /* Every stored status: what the filter takes. */
 #define VIEW_STATUSES "pending|claimed|executing|completed|failed|timeout|cancelled"
+
+/* Up to here totals and counts are exact. */
+#define DB_TOTAL_MAX 10000
 
 /* NULL members do not filter. */
 struct view_filter {
@@ -88,9 +91,16 @@ struct view_counts {
 	int64_t completed_today; /* the UTC day */
 	int64_t failed_today;	 /* timeout included */
 	int64_t online_nodes;	 /* active child nodes with a recent sign of life */
+	bool exact;
 };
+/* What is above DB_TOTAL_MAX is as cascaded counted it last, else at least that: then not exact. */
 enum cs_err db_view_counts(
     struct db *db, const struct conf *conf, struct view_counts *out, struct fault *f) cs_mustcheck;
+
+/* Rows of view_occurrence, newest first, of task TASK_ID (NULL: of all): what the schedule made of
+ * what fell due. */
+enum cs_err db_view_occurrences(struct db *db, const char *task_id, int64_t limit,
+    struct db_rows *rows, struct fault *f) cs_mustcheck;
 
 struct view_load {
 	int64_t nodes;	  /* child nodes */

@@ -67,6 +67,14 @@ def worker_errors(s, t):
     t.eq((bad.status, bad["data.field"]), (422, "node_type"), "what a worker says of a field passes")
 
 
+def conditional(s, t):
+    for mount in (GUIDE, WERSS):
+        got = s.anybody(mount=mount).get("/openapi.json")
+        again = s.anybody(mount=mount).get("/openapi.json", headers={"If-None-Match": got["@ETag"]})
+        t.eq((got.status, got["servers"], got["@Cache-Control"], again.status, again.body, again["@ETag"]),
+             (200, [{"url": mount}], "no-cache", 304, b"", got["@ETag"]), "a description that the client has, on " + mount)
+
+
 def own_errors(s, t, kind):
     admin = s.admin()
     large = b"x" * (MIB + 1)
@@ -138,6 +146,7 @@ def behind(s, t, kind):
     with Apache(s, kind) as apache:
         life(s, t, kind)
         worker_errors(s, t)
+        conditional(s, t)
         own_errors(s, t, kind)
         metrics(s, t)
         never_twice(s, t, apache)

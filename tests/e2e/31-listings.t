@@ -267,5 +267,21 @@ def test_many(s, t):
     ])
 
 
+def test_many_counts(s, t):
+    """counts are exact to 10,000; from there cascaded's are taken, where they are recent"""
+    admin = s.admin()
+    s.sql("UPDATE we_cascade_task_allocations SET completed_at = UTC_TIMESTAMP() WHERE task_id = 'many'")
+    few = admin.get("/pending-allocations").data
+    t.ok(few["failed_today"] > 9000 and few["counts_exact"] is False, "what has been counted, and that it is not all", repr(few))
+    counted = dict(few, completed_today=654321, failed_today=123456)
+    for age, want in (("1 MINUTE", counted), ("1 DAY", few)):
+        s.sql("UPDATE cascade_gauge SET value = IF(label = 'failed', 123456, 654321),"
+              " counted_at = UTC_TIMESTAMP(3) - INTERVAL %s WHERE name = 'ended_today'" % age)
+        t.eq(admin.get("/pending-allocations").data, want, "counted %s ago" % age)
+    s.sql("DELETE FROM we_cascade_task_allocations WHERE task_id = 'many' AND SUBSTR(id, 2) > 9000")
+    exact = admin.get("/pending-allocations").data
+    t.ok("counts_exact" not in exact and exact["failed_today"] < few["failed_today"], "fewer are exact", repr(exact))
+
+
 run(prepare, test_rows, test_filters, test_pages, test_cursors, test_access, test_attempts, test_counts, test_strange_rows,
-    test_many, workers=2, cascaded=False)
+    test_many, test_many_counts, workers=2, cascaded=False)

@@ -182,4 +182,4 @@ def test_check(s, t):
 
 
 run(test_expression, test_now, test_refused, test_zones, test_draws, test_cron_of_tasks, test_check, test_without_database,
-    workers=1, cascaded=False, env={"LC_ALL": "C.UTF-8"})
+    workers=1, cascaded=False)

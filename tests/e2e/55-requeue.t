@@ -108,6 +108,13 @@ def test_refused(s, t):
     t.eq((answer.status, answer["message"]), (409, "公众号不存在"), "it has no feeds")
     t.eq(requeue(s, "werss").status, 200, "one of WeRSS's dispatcher is no different")
     t.eq(requeue(s, "WERSS").status, 404, "an id is the same byte for byte")
+    s.sql("INSERT INTO we_cascade_task_allocations (id, task_id, feed_ids, status, cascade_owned)"
+          " VALUES ('none', 'tj', '[]', NULL, 1), ('word', 'tj', '[]', 'paused', 1)")
+    for id in ("none", "word"):
+        answer = s.admin().post("/allocations/%s/cancel" % id)
+        t.eq((requeue(s, id).status, answer.status, answer["message"]), (409, 409, "该任务的状态无法识别"),
+             "a status of nobody's is a conflict: %s" % id)
+    s.sql("DELETE FROM we_cascade_task_allocations WHERE id IN ('none', 'word')")
     node, user = s.new_node("nobody"), reader(s)
     for path in ("/allocations/%s/requeue" % old, "/dead-letters/requeue?task_id=tn"):
         s.table(t, [("POST", path, None, None, 401, None), ("POST", path, node, None, 403, None),

@@ -262,9 +262,10 @@ class Stack:
         return value
 
     def ctl(self, *arguments, stdin=""):
-        """cascadectl with the stack's configuration; a CompletedProcess."""
+        """cascadectl with the stack's configuration, in English; a CompletedProcess."""
         program = os.path.join(BUILD or os.path.join(SOURCE, "build"), "cascadectl")
-        return subprocess.run([program, "--config", self.conf, *arguments], env=self.env, input=stdin,
+        env = dict(self.env, LC_ALL="en_US.UTF-8")
+        return subprocess.run([program, "--config", self.conf, *arguments], env=env, input=stdin,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def names(self):
@@ -327,13 +328,13 @@ def _interrupted(*_):
     raise KeyboardInterrupt
 
 
-def run(*tests, **options):
-    """Runs each test(stack, tap) on one stack with the OPTIONS of Stack; never returns."""
+def run(*tests, kind=Stack, **options):
+    """Runs each test(stack, tap) on one stack of that KIND with its OPTIONS; never returns."""
     signal.signal(signal.SIGALRM, _out_of_time)
     signal.signal(signal.SIGTERM, _interrupted)
     signal.alarm(TEST_TIMEOUT_S)
     t = Tap()
-    stack = Stack(**options)
+    stack = kind(**options)
     try:
         with stack:
             for test in tests:

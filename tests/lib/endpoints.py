@@ -8,7 +8,7 @@ import re
 
 from cascade import SOURCE
 
-USER, ADMIN, NODE, ANY = "user", "admin", "node", "any"  # who may call
+USER, ADMIN, NODE, ANY, EVERYBODY = "user", "admin", "node", "any", "everybody"  # who may call
 
 
 class Field:
@@ -47,6 +47,14 @@ class Endpoint:
         self.fields, self.query, self.choice = fields or {}, query or {}, choice or ()
         self.missing = missing
 
+    def harmless(self, method, pattern):
+        """A request that shows that one is let in and does no harm: path, body, status."""
+        if self.missing:
+            return (*self.missing, 404)
+        if method == "GET" or self.optional:
+            return pattern, self.body, 200
+        return pattern, {}, 422
+
 
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
 PAGE = {"limit": (1, 200), "offset": (0, (1 << 63) - 1)}
@@ -54,6 +62,10 @@ ALLOCATION = Field("string", required=True, empty=False, most=255)
 ATTEMPT = Field("integer", least=1, most=65535)
 
 ENDPOINTS = {
+    ("GET", "/openapi.json"): Endpoint(EVERYBODY),
+    ("POST", "/auth/login"): Endpoint(EVERYBODY, {"username": "nobody", "password": "x"}, fields={
+        "username": Field("string", required=True, empty=False, most=50),
+        "password": Field("string", required=True, empty=False, most=256)}),
     ("POST", "/nodes"): Endpoint(ADMIN, {"node_type": 1, "name": "n"}, fields={
         "node_type": Field("integer", required=True, least=0, most=1),
         "name": Field("string", required=True, empty=False, most=255), "description": Field("string"),
@@ -107,11 +119,32 @@ ENDPOINTS = {
 }
 
 
+# Outside the mounts.
+TOP = {
+    ("GET", "/healthz"): Endpoint(EVERYBODY),
+    ("GET", "/readyz"): Endpoint(EVERYBODY),
+    ("GET", "/metrics"): Endpoint(EVERYBODY),
+}
+
+
+class Route:
+    """A row of the route table."""
+
+    def __init__(self, method, path, auth, body, flags):
+        self.method, self.path, self.auth, self.body = method, path, auth, body
+        self.top = "R_TOP" in flags
+
+
+def routes():
+    """Every row of the route table."""
+    with open(os.path.join(SOURCE, "fcgi", "routes.c")) as file:
+        rows = re.findall(r'\{\s*M_(\w+),\s*"([^"]+)",\s*(\w+),\s*(\w+),\s*([\w| ]+),', file.read())
+    return [Route(*row) for row in rows]
+
+
 def routed():
     """(method, path) of every row of the route table that is below the mounts and not for everybody."""
-    with open(os.path.join(SOURCE, "fcgi", "routes.c")) as file:
-        rows = re.findall(r'\{\s*M_(\w+),\s*"([^"]+)",\s*(\w+),\s*\w+,\s*([\w| ]+),', file.read())
-    return [(method, path) for method, path, auth, flags in rows if "R_TOP" not in flags and auth != "AUTH_NONE"]
+    return [(r.method, r.path) for r in routes() if not r.top and r.auth != "AUTH_NONE"]
 
 
 def served():

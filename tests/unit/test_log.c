@@ -177,7 +177,7 @@ test_levels(void **state)
 	assert_string_equal(take(path), "");
 	log_warn("loud", "%d of %d", 1, 2);
 	assert_non_null(strstr(take(path), "level=warn prog=test"));
-	log_set_level(LOG_LVL_DEBUG);
+	open_log(LOG_LVL_DEBUG);
 	log_debug("loud", "%s", "a b");
 	assert_non_null(strstr(take(path), "event=loud msg=\"a b\"\n"));
 	log_error("loud", "x");

@@ -3,6 +3,7 @@
  * The pure parts of the way in and out: variables to struct req, Accept-Language, credentials and
  * tokens, parameters, and the envelope.
  */
+#include "db/db_view.h"
 #include "fcgi/request.h"
 
 #include "core/ident.h"

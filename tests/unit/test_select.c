@@ -13,6 +13,7 @@
 	}
 
 static const char *const feed_a[] = { "a" };
+static const char *const feed_b[] = { "b" };
 static const char *const feed_ab[] = { "a", "b" };
 
 static int64_t
@@ -187,6 +188,32 @@ test_exact(void **state)
 	select_free(s);
 }
 
+/* What is assigned already: quotas keep it, want it elsewhere, or do not care. */
+static void
+test_by_quota(void **state)
+{
+	const struct select_node nodes[] = { NODE(1, 4, 10), NODE(2, 0, 2), NODE(3, 0, 10) };
+	const struct select_quota quotas[] = { { 1, "a", 2, 3 }, { 2, "b", 5, 0 },
+		{ 3, "b", 1, 0 } };
+	const int64_t two[] = { 2, 3 };
+	struct selector *s = select_new(nodes, 3, quotas, 3);
+
+	(void)state;
+	assert_non_null(s);
+	assert_int_equal(select_by_quota(s, 1, feed_a, 1, NULL, 0), 0); /* one too many of three */
+	assert_int_equal(select_by_quota(s, 1, feed_a, 1, NULL, 0), 1);
+	assert_int_equal(select_by_quota(s, 1, feed_a, 1, NULL, 0), 1);
+	assert_int_equal(select_by_quota(s, 1, feed_b, 1, two, 2), 0); /* failed at both */
+	assert_int_equal(select_by_quota(s, 1, feed_b, 1, two, 1), 3);
+	assert_int_equal(select_by_quota(s, 1, feed_b, 1, NULL, 0), 2);
+	assert_int_equal(select_by_quota(s, 3, feed_b, 1, NULL, 0), 3); /* as quota 1 allows */
+	assert_int_equal(select_by_quota(s, 1, feed_b, 1, NULL, 0), 2);
+	assert_int_equal(
+	    select_by_quota(s, 1, feed_b, 1, NULL, 0), 0); /* 2 is full, 3 has its one */
+	assert_int_equal(select_by_quota(s, 9, feed_a, 1, NULL, 0), 0); /* of an unknown node */
+	select_free(s);
+}
+
 int
 main(void)
 {
@@ -200,6 +227,7 @@ main(void)
 		cmocka_unit_test(test_several_feeds_add_up),
 		cmocka_unit_test(test_failed_come_last),
 		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_by_quota),
 	};
 
 	return cmocka_run_group_tests_name("select", tests, NULL, NULL);

@@ -6,13 +6,16 @@
 # shellcheck disable=SC2034 # each command picks its lists
 packages_build=(autoconf autoconf-archive automake gcc libc6-dev make pkg-config
     libcmocka-dev libconfig-dev libcrypt-dev libcurl4-openssl-dev libfcgi-dev libjson-c-dev
-    libmariadb-dev libsqlite3-dev libssl-dev libxml2-dev libyaml-dev zlib1g-dev)
+    libmariadb-dev libsqlite3-dev libssl-dev libxml2-dev libyaml-dev python3-yaml zlib1g-dev)
 # shellcheck disable=SC2034
 packages_run=(curl mariadb-client-core mariadb-server-core nginx openssl python3 tzdata)
 # shellcheck disable=SC2034
-packages_check=(apache2-bin clang clang-format git libapache2-mod-fcgid mandoc procps python3-croniter shellcheck)
+packages_check=(apache2-bin clang clang-format git libapache2-mod-fcgid mandoc procps python3-croniter
+    python3-jsonschema shellcheck valgrind)
 # shellcheck disable=SC2034
-packages_full=(cppcheck libclang-rt-14-dev valgrind)
+packages_bench=(gnuplot-nox)
+# shellcheck disable=SC2034
+packages_full=(cppcheck libclang-rt-14-dev)
 
 # missing_packages NAME...: prints those that are not installed.
 missing_packages() {

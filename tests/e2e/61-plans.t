@@ -1,0 +1,148 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""
+How the listings and counts are read. Every statement that the server executes for one of these requests, taken
+from its own log, is explained and run once more with what it reads counted: each is on the index meant for it,
+sorts nothing but a page, and reads no more than the page and the limit of a total, also where what is asked
+for is rare and old.
+"""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
+import bulk  # noqa: E402
+from cascade import run  # noqa: E402
+
+ROWS, FEEDS = 30000, 3000
+TOTAL = 10001  # entries of an index that a total reads at most
+PAGE = 200
+BIG = {"we_cascade_task_allocations", "we_cascade_sync_logs", "we_articles", "we_feeds", "cascade_open",
+       "cascade_open_feed", "cascade_attempt", "cascade_feed"}
+DEEP = 1000
+
+# filters by their letters; the index that each combination is read from
+ALLOCATIONS = (("T", "task"), ("N", "node"), ("S", "status"), ("TN", "pair"), ("TS", "task_status"),
+               ("NS", "node_status"), ("TNS", "pair_status"), ("", "created"))
+SYNC_LOGS = (("N", "node"), ("O", "operation"), ("NO", "node_operation"), ("", "started"))
+USUAL = {"T": "task_id=" + bulk.TASK, "N": "node_id=" + bulk.NODE, "S": "status=completed", "O": "operation=claim_task"}
+RARE = {"T": "task_id=" + bulk.RARE_TASK, "N": "node_id=" + bulk.RARE_NODE, "S": "status=" + bulk.RARE_STATUS,
+        "O": "operation=claim_task"}
+
+
+def listen(s):
+    """Every statement from now on goes into mysql.general_log."""
+    s.sql("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = 1")
+
+
+def executed(s, request):
+    """The SELECTs of prepared statements that REQUEST() runs, with their parameters; its answer."""
+    s.sql("TRUNCATE mysql.general_log")
+    answer = request()
+    rows = s.sql("SELECT DISTINCT CONVERT(argument USING utf8mb4) AS text FROM mysql.general_log"
+                 " WHERE command_type = 'Execute'")
+    return [row["text"] for row in rows if row["text"].startswith("SELECT")], answer
+
+
+def wrong(line, table, index):
+    """What is wrong with a line of a plan of a base table; None if nothing."""
+    extra, rows = line["Extra"] or "", float(line["r_rows"] or 0)
+    if rows > TOTAL:
+        return "reads %d rows" % rows
+    if ("filesort" in extra or "temporary" in extra) and max(rows, int(line["rows"] or 0)) > PAGE:
+        return "sorts more than a page"
+    if table in BIG and line["type"] != "const" and (line["type"] == "ALL" or line["key"] is None):
+        return "uses no index on " + table
+    # what is shown of a page's rows is read by their keys
+    if line["table"] in index and line["key"] != index[table]:
+        return "uses %s instead of %s" % (line["key"], index[table])
+    return None
+
+
+def judge(s, statement, index):
+    """Every fault of STATEMENT's plan, and the tables that it reads."""
+    names = {alias: table for table, alias in re.findall(r"\b((?:we|cascade)_\w+) ([a-z]\d?)\b", statement)}
+    faults, tables = [], set()
+    for line in s.sql("ANALYZE " + statement):
+        if not line["table"] or line["table"].startswith(("<", "NULL")):
+            continue
+        table = names.get(line["table"], line["table"])
+        tables.add(table)
+        fault = wrong(line, table, index)
+        if fault:
+            faults.append("%s: %s" % (fault, line))
+    return faults, tables
+
+
+def examine(s, t, path, index):
+    """One check for all statements of GET PATH; the answer."""
+    statements, answer = executed(s, lambda: s.admin().get(path))
+    faults, tables = [], set()
+    for statement in statements:
+        found, read = judge(s, statement, index)
+        faults += [f + "\n" + statement for f in found]
+        tables |= read
+    missing = sorted(set(index) - tables)
+    t.ok(answer.status == 200 and not faults and not missing, "GET %s: %d statements" % (path[:90], len(statements)),
+         repr(answer), *faults, *["%s is not read" % name for name in missing])
+    return answer
+
+
+def test_listings(s, t):
+    """pages, deep ones and those behind a cursor, of every combination of filters"""
+    for path, table, combinations in (("/allocations?", "we_cascade_task_allocations", ALLOCATIONS),
+                                      ("/sync-logs?", "we_cascade_sync_logs", SYNC_LOGS)):
+        for letters, name in combinations:
+            index = {table: "ix_cascade_" + name}
+            query = path + "&".join(USUAL[c] for c in letters)
+            first = examine(s, t, query + "&limit=7", index)
+            examine(s, t, "%s&limit=200&offset=%d" % (query, DEEP), index)
+            cursor = first["data.page.next_cursor"]
+            t.ok(isinstance(cursor, str), "there are more", repr(first))
+            examine(s, t, "%s&cursor=%s" % (query, cursor), index)
+            if letters:
+                examine(s, t, path + "&".join(RARE[c] for c in letters), index)
+
+
+def test_rare(s, t):
+    """a filter that matches much and one that matches little"""
+    for letters, name in ALLOCATIONS[3:7]:
+        for rare in letters:
+            query = "&".join((RARE if c == rare else USUAL)[c] for c in letters)
+            examine(s, t, "/allocations?" + query, {"we_cascade_task_allocations": "ix_cascade_" + name})
+    examine(s, t, "/sync-logs?%s&%s" % (RARE["N"], USUAL["O"]), {"we_cascade_sync_logs": "ix_cascade_node_operation"})
+
+
+def test_feeds(s, t):
+    """how feeds stand"""
+    index = {"we_feeds": "ix_cascade_update", "we_articles": "ix_cascade_feed"}
+    for query in ("", "?limit=200", "?limit=200&offset=%d" % DEEP):
+        examine(s, t, "/feed-status" + query, index)
+    examine(s, t, "/feed-status?feed_id=MP_WXS_5000000007", {})
+
+
+def test_counts(s, t):
+    """the dashboard's counts"""
+    examine(s, t, "/pending-allocations",
+            {"cascade_open": "queue", "we_cascade_task_allocations": "ix_cascade_completed"})
+
+
+def test_judgement(s, t):
+    """what this file would say of statements that are not flat"""
+    for statement in (
+            "SELECT COUNT(*) FROM we_cascade_task_allocations WHERE task_name = 'x'",
+            "SELECT id FROM we_cascade_task_allocations WHERE feed_ids LIKE '%x%' ORDER BY updated_at LIMIT 50",
+            "SELECT COUNT(*) FROM we_cascade_task_allocations FORCE INDEX (ix_cascade_status) WHERE status = 'completed'",
+            "SELECT id FROM we_cascade_task_allocations FORCE INDEX (ix_cascade_task) WHERE task_id = 'bt-3'"
+            " ORDER BY updated_at LIMIT 50"):
+        t.ok(judge(s, statement, {})[0], "refused: " + re.sub(r"\s+", " ", statement)[:80])
+
+
+def prepare(s, t):
+    """%d rows in each table""" % ROWS
+    bulk.fill(s, ROWS, FEEDS)
+    listen(s)
+    s.admin().get("/healthz")
+
+
+run(prepare, test_listings, test_rare, test_feeds, test_counts, test_judgement, workers=1, cascaded=False)

@@ -1,0 +1,88 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""
+Listings and counts with 1,000,000 allocations, articles and rows of the sync log and 100,000 feeds against 10,000
+of each, in two databases of one server, each behind nginx and a pool of its own, asked in turn. For
+tools/check --full: it takes minutes. What makes them flat is in 61-plans.t.
+"""
+import os
+import random
+import signal
+import statistics
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
+import bulk  # noqa: E402
+from cascade import Stack, run, wait_for  # noqa: E402
+
+LARGE, LARGE_FEEDS = 1000000, 100000
+SMALL, SMALL_FEEDS = 10000, 10000
+ROUNDS, MOST = 41, 1.5
+T, N, S = "task_id=" + bulk.TASK, "node_id=" + bulk.NODE, "status=completed"
+PATHS = ["/pending-allocations", "/feed-status", "/feed-status?limit=200", "/feed-status?offset=1000",
+         "/feed-status?feed_id=MP_WXS_5000000007", "/sync-logs", "/sync-logs?offset=1000",
+         "/sync-logs?node_id=" + bulk.NODE, "/sync-logs?operation=claim_task",
+         "/sync-logs?operation=claim_task&node_id=" + bulk.NODE, "/allocations?limit=200", "/allocations?offset=1000",
+         "/allocations?status=pending", "/allocations?status=" + bulk.RARE_STATUS]
+PATHS += ["/allocations?" + "&".join(f) for f in ((), (T,), (N,), (S,), (T, N), (T, S), (N, S), (T, N, S))]
+
+
+def small_stack(s):
+    """A second stack, whose database is one more of S's server."""
+    s.sql("CREATE DATABASE cascade_small CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci;"
+          "GRANT ALL ON cascade_small.* TO 'cascade'@localhost")
+    password = os.path.join(os.path.dirname(s.conf), "db_password")
+    return Stack(workers=1, cascaded=False, env={"CASCADE_DATABASE_SOCKET": s.db_socket,
+                                                 "CASCADE_DATABASE_NAME": "cascade_small",
+                                                 "CASCADE_DATABASE_PASSWORD_FILE": password})
+
+
+def count(stack):
+    """Lets cascaded count once what is not counted on request."""
+    stack.start("cascaded")
+    wait_for(lambda: stack.value("SELECT COUNT(*) FROM cascade_gauge WHERE name = 'ended_today'"
+                                 " AND counted_at > UTC_TIMESTAMP() - INTERVAL 1 MINUTE AND value > 0"), 60)
+    stack.stop("cascaded")
+
+
+def took(client, path):
+    """Milliseconds."""
+    began = time.perf_counter()
+    answer = client.get(path)
+    ended = time.perf_counter()
+    if answer.status != 200:
+        raise RuntimeError(repr(answer))
+    return (ended - began) * 1000
+
+
+def compare(t, path, small, large):
+    """The two are asked in turn, in random order, so that what else the machine does hits both."""
+    times = {small: [], large: []}
+    for client in (small, large) * 3:
+        took(client, path)
+    for _ in range(ROUNDS):
+        for client in random.sample((small, large), 2):
+            times[client].append(took(client, path))
+    a, b = (statistics.median(times[client]) for client in (small, large))
+    t.ok(b <= a * MOST, "%s: %.2f times (%.1f ms, %.1f ms)" % (path, b / a, a, b))
+
+
+def test_flat(s, t):
+    """each within 1.5 times"""
+    signal.alarm(3600)
+    s.sql("SET GLOBAL innodb_buffer_pool_size = 2147483648")
+    with small_stack(s) as small:
+        small.db_socket, small.db_name = s.db_socket, "cascade_small"
+        for stack, rows, feeds in ((small, SMALL, SMALL_FEEDS), (s, LARGE, LARGE_FEEDS)):
+            began = time.monotonic()
+            bulk.fill(stack, rows, feeds)
+            t.eq(stack.value("SELECT COUNT(*) FROM we_cascade_task_allocations"), str(rows),
+                 "%d rows in %d s" % (rows, time.monotonic() - began))
+            count(stack)
+        for path in PATHS:
+            compare(t, path, small.admin(), s.admin())
+    small.remove()
+
+
+run(test_flat, workers=1, cascaded=False)
