@@ -122,18 +122,27 @@ catch_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static enum cs_err
+read_conf(struct node *n, struct node_conf **conf, struct fault *f)
+{
+	TRY(node_conf_load(n->conf_path, n->instance, conf, f));
+	TRY(node_conf_check_run(*conf, f));
+	return log_open(NODE_PROGRAM, (*conf)->log_target, node_conf_log_level(*conf), f);
+}
+
 /* A bad new configuration keeps the old one in force. What is under way goes on with what it began
  * with, so the old one is kept until nothing is. */
 static void
 reload(struct node *n)
 {
+	struct fault f = { 0 }, g = { 0 };
 	struct node_conf *conf = NULL;
-	struct fault f = { 0 };
 
 	notify_send("RELOADING=1");
-	if (log_reopen(&f) != CS_OK ||
-	    node_conf_load(n->conf_path, n->instance, &conf, &f) != CS_OK ||
-	    node_conf_check_run(conf, &f) != CS_OK) {
+	/* Whatever comes of it, a log that was rotated is written anew. */
+	if (log_reopen(&g) != CS_OK)
+		log_fault(LOG_LVL_ERROR, "log_reopen", &g);
+	if (read_conf(n, &conf, &f) != CS_OK) {
 		log_fault(LOG_LVL_ERROR, "reload", &f);
 		node_conf_free(conf);
 		notify_send("READY=1");
@@ -144,7 +153,6 @@ reload(struct node *n)
 	if (parent_init(n, &f) != CS_OK)
 		log_fault(LOG_LVL_ERROR, "reload", &f);
 	node_wechat(n);
-	log_set_level(node_conf_log_level(conf));
 	n->beat_due_ms = n->claim_due_ms = 0;
 	n->parent.until_ms = 0;
 	log_info("reload", "configuration reloaded");
