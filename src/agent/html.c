@@ -33,6 +33,20 @@ next_node(const xmlNode *top, xmlNode *n, bool below)
 	return n != top ? n->next : NULL;
 }
 
+/* What a reader's browser would carry out, or reads as raw text. */
+static bool
+is_active(const xmlNode *n)
+{
+	static const char *const names[] = { "script", "style", "object", "embed", "base", "meta",
+		"link", "form" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (name_is(n->name, names[i]))
+			return true;
+	}
+	return false;
+}
+
 static bool
 has_id(xmlNode *n, const char *id)
 {
@@ -49,7 +63,7 @@ find_content(xmlDoc *doc)
 	xmlNode *top = xmlDocGetRootElement(doc);
 
 	for (xmlNode *n = top; n != NULL; n = next_node(top, n, true)) {
-		if (has_id(n, CONTENT_ID))
+		if (has_id(n, CONTENT_ID) && !is_active(n))
 			return n;
 	}
 	return NULL;
@@ -96,20 +110,6 @@ restore_source(xmlNode *n)
 	xmlSetProp(n, (const xmlChar *)"src", late);
 	xmlUnsetProp(n, (const xmlChar *)"data-src");
 	xmlFree(late);
-}
-
-/* What a reader's browser would carry out, or reads as raw text. */
-static bool
-is_active(const xmlNode *n)
-{
-	static const char *const names[] = { "script", "style", "object", "embed", "base", "meta",
-		"link", "form" };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (name_is(n->name, names[i]))
-			return true;
-	}
-	return false;
 }
 
 static void

@@ -123,31 +123,31 @@ catch_signals(void)
 }
 
 static enum cs_err
-load_anew(const struct node *n, struct node_conf **conf, struct fault *f)
+read_conf(struct node *n, struct node_conf **conf, struct fault *f)
 {
 	TRY(node_conf_load(n->conf_path, n->instance, conf, f));
-	return node_conf_check_run(*conf, f);
+	TRY(node_conf_check_run(*conf, f));
+	return log_open(NODE_PROGRAM, (*conf)->log_target, node_conf_log_level(*conf), f);
 }
 
-/* A bad new configuration keeps the old one in force, its log opened anew all the same. What is
- * under way goes on with what it began with, so the old one is kept until nothing is. */
+/* A bad new configuration keeps the old one in force. What is under way goes on with what it began
+ * with, so the old one is kept until nothing is. */
 static void
 reload(struct node *n)
 {
+	struct fault f = { 0 }, g = { 0 };
 	struct node_conf *conf = NULL;
-	struct fault f = { 0 };
 
 	notify_send("RELOADING=1");
-	if (load_anew(n, &conf, &f) != CS_OK) {
+	/* Whatever comes of it, a log that was rotated is written anew. */
+	if (log_reopen(&g) != CS_OK)
+		log_fault(LOG_LVL_ERROR, "log_reopen", &g);
+	if (read_conf(n, &conf, &f) != CS_OK) {
 		log_fault(LOG_LVL_ERROR, "reload", &f);
 		node_conf_free(conf);
-		if (log_reopen(&f) != CS_OK)
-			log_fault(LOG_LVL_ERROR, "log_reopen", &f);
 		notify_send("READY=1");
 		return;
 	}
-	if (node_conf_open_log(conf, &f) != CS_OK)
-		log_fault(LOG_LVL_ERROR, "log_open", &f);
 	n->old_conf = n->conf;
 	n->conf = conf;
 	if (parent_init(n, &f) != CS_OK)

@@ -14,6 +14,8 @@
 #include "agent/wechat.h"
 #include "net/http_multi.h"
 
+#define NODE_PROGRAM "cascade-node" /* in the log */
+
 struct node;
 struct listener_state;
 

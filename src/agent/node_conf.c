@@ -176,12 +176,6 @@ node_conf_log_level(const struct node_conf *conf)
 	return (enum log_level)i;
 }
 
-enum cs_err
-node_conf_open_log(const struct node_conf *conf, struct fault *f)
-{
-	return log_open("cascade-node", conf->log_target, node_conf_log_level(conf), f);
-}
-
 void
 node_conf_print(const struct node_conf *conf, FILE *out)
 {

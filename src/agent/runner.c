@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The node's side of an executor. Its end is seen by a pidfd, never by an end of its output, which
- * some grandchild may hold open for ever. The program stays unreaped until its process group has
- * been killed, so the group's number cannot have become somebody else's. What it wrote is in the
- * pipes by then, and just as much as is there is read.
+ * The node's side of an executor. Its end is asked for, a pidfd waking us, and never concluded from
+ * an end of its output, which some grandchild may hold open for ever. The program stays unreaped
+ * until its process group has been killed, so the group's number cannot have become somebody
+ * else's. What it wrote is in the pipes by then, and just as much as is there is read.
  */
 #include "agent/runner_priv.h"
 
@@ -23,6 +23,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define LOOK_MS	  100 /* how often for its end, where there are no pidfds (an old valgrind) */
 #define READ_MAX  (256u << 10) /* of one stream in one step: nobody keeps the loop to himself */
 #define WHY_SIZE  512
 #define QUOTE_MAX 160 /* characters of the log that a reason quotes */
@@ -220,7 +221,7 @@ finish(struct runner *r)
 	drain(r, &r->out, keep_lines);
 	drain(r, &r->err, keep_log);
 	lines_end(&r->lines);
-	while (waitid(P_PIDFD, (id_t)r->pidfd, &end, WEXITED) != 0 && errno == EINTR)
+	while (waitid(P_PID, (id_t)r->pid, &end, WEXITED) != 0 && errno == EINTR)
 		;
 	close_fd(&r->pidfd);
 	workdir_remove(r->dir);
@@ -229,12 +230,14 @@ finish(struct runner *r)
 	r->ops->end(r->arg, outcome, r->why);
 }
 
+/* Has the program ended? It stays unreaped. */
 static bool
 is_dead(const struct runner *r)
 {
-	struct pollfd p = { .fd = r->pidfd, .events = POLLIN };
+	siginfo_t end = { 0 };
 
-	return poll(&p, 1, 0) == 1;
+	return waitid(P_PID, (id_t)r->pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       end.si_pid == r->pid;
 }
 
 static void
@@ -308,8 +311,8 @@ fork_child(const struct runner_job *job, const char *dir, const int fds[3])
 	return pid;
 }
 
-/* Starts it with its ends of the pipes. -1: errno. */
-static int
+/* Starts it with its ends of the pipes. False: errno. */
+static bool
 launch(struct runner *r, const struct runner_job *job)
 {
 	int out[2] = { -1, -1 }, err[2] = { -1, -1 };
@@ -324,11 +327,11 @@ launch(struct runner *r, const struct runner_job *job)
 	close_fd(&in);
 	close_fd(&out[1]);
 	close_fd(&err[1]);
-	if (r->pid > 0)
-		r->pidfd = pidfd_open(r->pid, 0);
-	else
-		errno = saved;
-	return r->pidfd;
+	errno = saved;
+	if (r->pid <= 0)
+		return false;
+	r->pidfd = pidfd_open(r->pid, 0);
+	return true;
 }
 
 static struct runner *
@@ -359,7 +362,7 @@ runner_start(const struct runner_job *job, const struct runner_ops *ops, void *a
 		runner_free(r);
 		return NULL;
 	}
-	if (launch(r, job) == -1) {
+	if (!launch(r, job)) {
 		cs_detail(f, CS_EIO, "cannot start an executor: %s", strerror(errno));
 		runner_free(r);
 		return NULL;
@@ -411,11 +414,12 @@ runner_fds(const struct runner *r, struct pollfd fds[RUNNER_FDS])
 int
 runner_timeout_ms(const struct runner *r)
 {
-	int64_t left = r->due_ms - clock_mono_ms();
+	int64_t left = r->due_ms != 0 ? r->due_ms - clock_mono_ms() : INT_MAX;
+	int64_t most = r->pidfd == -1 ? LOOK_MS : INT_MAX;
 
-	if (r->ended || r->due_ms == 0)
+	if (r->ended || (r->due_ms == 0 && r->pidfd != -1))
 		return -1;
-	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+	return left < 0 ? 0 : (int)(left < most ? left : most);
 }
 
 const char *

@@ -12,11 +12,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PART_WORK 16 /* what carrying out a part costs, in bytes looked at */
+
 struct render {
 	const struct parts *parts;
 	struct values values;
 	struct buf *out;
-	size_t written; /* also what was cut away again */
+	size_t written;	     /* also what was cut away again */
+	struct arena *arena; /* for lists and objects as text; NULL: not needed yet */
 	struct fault *f;
 };
 
@@ -136,21 +139,24 @@ write_out(struct render *r, const struct part *part, const char *p, size_t n)
 static enum cs_err
 eval(struct render *r, const struct part *part, struct value *v)
 {
-	if (r->values.work > TEMPLATE_MAX_WORK)
-		return bad(r, part, MSG_TPL_STEPS);
 	return expr_eval(part->text, &r->values, r->parts->text, v, r->f);
 }
 
 static enum cs_err
 write_tree(struct render *r, const struct part *part, const struct jx *tree)
 {
-	struct arena *a = arena_new(TEMPLATE_MAX_OUTPUT);
-	const char *text = a != NULL ? jx_text(tree, a) : NULL;
-	enum cs_err err =
-	    text != NULL ? write_out(r, part, text, strlen(text)) : bad(r, part, MSG_TPL_OUTPUT);
+	const char *text;
 
-	arena_free(a);
-	return err;
+	if (r->arena == NULL)
+		r->arena = arena_new(TEMPLATE_MAX_OUTPUT);
+	if (r->arena == NULL)
+		return cs_fail(r->f, CS_ENOMEM, MSG_NONE);
+	arena_reset(r->arena);
+	text = jx_text(tree, r->arena);
+	if (text == NULL)
+		return bad(r, part, MSG_TPL_OUTPUT);
+	r->values.work += strlen(text);
+	return write_out(r, part, text, strlen(text));
 }
 
 static enum cs_err
@@ -232,6 +238,9 @@ render_range(struct render *r, size_t from, size_t to)
 		const struct part *part = &r->parts->v[i];
 		size_t end;
 
+		r->values.work += PART_WORK;
+		if (r->values.work > TEMPLATE_MAX_WORK)
+			return bad(r, part, MSG_TPL_STEPS);
 		if (part->type == PART_TEXT) {
 			TRY(write_out(r, part, part->text.p, part->text.n));
 			continue;
@@ -287,6 +296,7 @@ template_render(
 		err = check_parts(&parts, f);
 	if (err == CS_OK)
 		err = render_range(&r, 0, parts.n);
+	arena_free(r.arena);
 	template_fini(&parts);
 	if (err == CS_OK) {
 		clean(out, mark);

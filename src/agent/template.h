@@ -26,7 +26,7 @@
 #define TEMPLATE_MAX_BYTES  (1u << 20)	/* of the template */
 #define TEMPLATE_MAX_TAGS   4096	/* in it */
 #define TEMPLATE_MAX_DEPTH  16		/* of blocks in blocks, and of parentheses and nots */
-#define TEMPLATE_MAX_WORK   (16u << 20) /* bytes of tags and values that a rendering looks at */
+#define TEMPLATE_MAX_WORK   (4u << 20)	/* bytes of tags and values that a rendering looks at */
 #define TEMPLATE_MAX_OUTPUT (16u << 20) /* bytes of a rendering, also of what is then cut away */
 
 /* CS_EINVALID, field "message_template", its reason with line and column: N bytes at TEXT are no

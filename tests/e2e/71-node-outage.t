@@ -12,7 +12,7 @@ from cascade import run, wait_for  # noqa: E402
 from child import Child, Hook, all_are, collect, journal_of, rows, times  # noqa: E402
 from work import clear, consistent, dispatch, make_feeds, make_task, outcomes  # noqa: E402
 
-COUNT = 100 if "--full" in sys.argv else 20
+COUNT, DELAY = (100, 10) if "--full" in sys.argv else (20, 2)
 
 
 def test_parent_away(s, t):
@@ -24,7 +24,7 @@ def test_parent_away(s, t):
         make_task(s, task, feeds, message_type=1, web_hook_url=hook.url, message_template="{{ feed.id }}")
         dispatch(s, task)
     journal = journal_of(s, "away")
-    with Child(s, "away", collect(journal, 2, 2), concurrency=COUNT) as child:
+    with Child(s, "away", collect(journal, DELAY, 2), concurrency=COUNT) as child:
         t.ok(wait_for(lambda: len(child.events("claimed")) == COUNT, 60), "it holds everything")
         t.ok(wait_for(lambda: len(rows(s, "ta", status="executing")) > 0, 20), "and the parent knows that it works")
         s.stop("cascade-fcgi")

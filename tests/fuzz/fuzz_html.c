@@ -16,6 +16,20 @@ must(bool holds)
 		abort();
 }
 
+/* Elements whose names begin with "script" are none. */
+static bool
+has_script(const char *text)
+{
+	static const char tag[] = "<script";
+
+	while ((text = strcasestr(text, tag)) != NULL) {
+		text += sizeof(tag) - 1;
+		if (*text == '\0' || strchr(" \t\r\n\f/>", *text) != NULL)
+			return true;
+	}
+	return false;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -23,7 +37,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (html_content((const char *)data, n, &out)) {
 		must(out.len > 0 && parse_is_utf8(out.data, out.len));
-		must(strcasestr(out.data, "<script") == NULL);
+		must(!has_script(out.data));
 	} else {
 		must(out.len == 0);
 	}

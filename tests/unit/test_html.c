@@ -71,6 +71,7 @@ test_scripts(void **state)
 	       "java\nscript:x()'>e</a>"
 	       "<a href=JavaScript:x>f</a><iframe srcdoc='<script>'></iframe></div>",
 	    "<div id=\"js_content\">a<p>b</p><a>e</a><a>f</a><iframe></iframe></div>");
+	expect("<script id=js_content>alert(1)</script>", NULL);
 	expect("<div id=js_content><a href='https://javascript:1/'>e</a></div>",
 	    "<div id=\"js_content\"><a href=\"https://javascript:1/\">e</a></div>");
 }

@@ -59,8 +59,9 @@ grandchild)
     article a
     ;;
 escaped)
-    setsid sleep 1000 &
+    setsid sh -c ': >escaped; exec sleep 1000' &
     echo $! >&2
+    while [ ! -e escaped ]; do sleep 0.02; done
     article a
     ;;
 broken)
