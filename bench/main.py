@@ -8,6 +8,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 from lab import TOP, Lab, free_gib  # noqa: E402
+import flame  # noqa: E402
 import plot  # noqa: E402
 import rows  # noqa: E402
 
@@ -53,7 +54,12 @@ def main():
     p.add_argument("--huge", action="store_true", help="growth: 20,000,000 pending, 50,000,000 finished; needs %d GiB" % HUGE_GIB)
     p.add_argument("--no-binlog", action="store_true", help="leave out the runs on a server that writes a binary log")
     p.add_argument("--plots", metavar="DIR", help="write the plots there (needs gnuplot)")
+    p.add_argument("--flame", metavar="FILE", help="only a flame graph of the claim path, as SVG (needs perf)")
     options = p.parse_args()
+    if options.flame:
+        with Lab(options.quick) as lab:
+            flame.record(lab, os.path.join(TOP, options.flame))
+        return
     if options.huge and free_gib(os.environ["CASCADE_BUILD"]) < HUGE_GIB:
         p.error("--huge needs %d GiB free below %s" % (HUGE_GIB, os.environ["CASCADE_BUILD"]))
     chosen = [b for b in rows.ALL if not options.only or b.__name__ in options.only]

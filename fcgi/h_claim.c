@@ -100,77 +100,84 @@ say_why(struct ctx *c, struct handout *h, enum msg_id msg, const struct db_load 
 	msg_render(h->why, h->why_size, c->fault.lang, msg, (int)load->open, (int)load->capacity);
 }
 
-/* Claims and writes up to MAX packages, one after the other. */
+/* What was claimed at once: row numbers and packages. */
+struct batch {
+	size_t n;
+	int64_t seq[LIMIT_MAX];
+	struct db_rows package[LIMIT_MAX];
+};
+
+static void
+batch_close(struct batch *b)
+{
+	for (size_t i = 0; i < LIMIT_MAX; i++)
+		db_rows_close(&b->package[i]);
+}
+#define auto_batch cs_cleanup(batch_close) struct batch
+
+/* Claims up to MAX, one after the other. */
 static enum cs_err
-hand_out(struct ctx *c, int64_t max, struct handout *h)
+claim_batch(struct ctx *c, size_t max, struct batch *b, struct handout *h)
 {
 	struct db_load load;
 	enum msg_id msg;
-	bool written;
-	int64_t seq;
 
-	for (; h->n < max; h->n += written) {
-		auto_rows package = { 0 };
-
-		TRY(claim_next(c, &seq, &package, &msg, &load));
-		if (seq == 0) {
+	for (; b->n < max; b->n++) {
+		TRY(claim_next(c, &b->seq[b->n], &b->package[b->n], &msg, &load));
+		if (b->seq[b->n] == 0) {
 			say_why(c, h, msg, &load);
 			break;
 		}
-		TRY(write_package(c, &package, &written));
 		h->claimed = true;
 	}
 	return CS_OK;
 }
 
-/* Claims up to MAX under K, or finds what was claimed under it before: one transaction, with a
- * record of what it was. */
+/* The same in one transaction. With K, a record of what it was goes with it; or it is what was
+ * claimed under K before. */
 static enum cs_err
-claim_once(
-    struct ctx *c, const struct db_idem *k, size_t max, int64_t *seq, size_t *n, struct handout *h)
+claim_together(
+    struct ctx *c, const struct db_idem *k, size_t max, struct batch *b, struct handout *h)
 {
-	struct db_load load;
-	enum msg_id msg;
 	auto_tx tx = { 0 };
 
 	TRY(db_begin(c->db, &tx, &c->fault));
-	TRY(db_idem_held(c->db, k, c->who.node, seq, LIMIT_MAX, n, &c->fault));
-	if (*n > 0)
+	if (k != NULL)
+		TRY(db_idem_held(c->db, k, c->who.node, b->seq, LIMIT_MAX, &b->n, &c->fault));
+	for (size_t i = 0; i < b->n; i++)
+		TRY(db_alloc_package(c->db, b->seq[i], &b->package[i], &c->fault));
+	if (b->n > 0)
 		return CS_OK;
-	for (; *n < max; (*n)++) {
-		auto_rows package = { 0 };
-
-		TRY(claim_next(c, &seq[*n], &package, &msg, &load));
-		if (seq[*n] == 0) {
-			say_why(c, h, msg, &load);
-			break;
-		}
-	}
-	if (*n == 0)
+	TRY(claim_batch(c, max, b, h));
+	if (b->n == 0)
 		return CS_OK;
-	h->claimed = true;
-	TRY(db_idem_claimed(c->db, k, seq, *n, c->conf->max_run_s, &c->fault));
+	if (k != NULL)
+		TRY(db_idem_claimed(c->db, k, b->seq, b->n, c->conf->max_run_s, &c->fault));
 	return db_commit(&tx, &c->fault);
 }
 
-/* The same as hand_out() under key K. Work that turns out to be gone does not answer it. */
+/* Claims and writes up to MAX packages. Work that turns out to be gone is made up for; under key K
+ * only where there was nothing else. */
 static enum cs_err
-hand_out_once(struct ctx *c, const struct db_idem *k, int64_t max, struct handout *h)
+hand_out(struct ctx *c, const struct db_idem *k, int64_t max, struct handout *h)
 {
-	int64_t seq[LIMIT_MAX];
-	bool written;
-	size_t n;
+	bool more = true;
 
-	do {
-		TRY(claim_once(c, k, (size_t)max, seq, &n, h));
-		for (size_t i = 0; i < n; i++) {
-			auto_rows package = { 0 };
+	while (more) {
+		size_t want = (size_t)(max - h->n);
+		auto_batch b = { 0 };
+		bool written;
 
-			TRY(db_alloc_package(c->db, seq[i], &package, &c->fault));
-			TRY(write_package(c, &package, &written));
+		if (k == NULL && want == 1)
+			TRY(claim_batch(c, want, &b, h));
+		else
+			TRY(claim_together(c, k, want, &b, h));
+		for (size_t i = 0; i < b.n; i++) {
+			TRY(write_package(c, &b.package[i], &written));
 			h->n += written;
 		}
-	} while (n > 0 && h->n == 0);
+		more = k != NULL ? b.n > 0 && h->n == 0 : b.n == want && h->n < max;
+	}
 	return CS_OK;
 }
 
@@ -182,10 +189,7 @@ serve(struct ctx *c, const char *route, int64_t max, int64_t *n)
 	struct db_idem k;
 
 	TRY(idem_read(c, route, &k));
-	if (k.id != NULL)
-		TRY(hand_out_once(c, &k, max, &h));
-	else
-		TRY(hand_out(c, max, &h));
+	TRY(hand_out(c, k.id != NULL ? &k : NULL, max, &h));
 	if (!h.claimed && c->who.touch_due)
 		TRY(db_node_touch(c->db, c->who.node, c->conf, &c->fault));
 	*n = h.n;

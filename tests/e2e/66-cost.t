@@ -12,7 +12,7 @@ from cascade import run  # noqa: E402
 from work import article, claim, complete, dispatch, make_feeds, make_task, status, upload  # noqa: E402
 
 TIMES = 7
-WAITING = 600
+WAITING = 900
 
 
 def read(s):
@@ -76,6 +76,7 @@ def test_cost(s, t):
         ("a heartbeat soon after the last", lambda _: must(node.post("/heartbeat")), lambda: None, 1, 0, 4),
         ("a heartbeat that is due", lambda _: must(node.post("/heartbeat")), silent, 2, 1, 10),
         ("a claim", lambda _: must(node.post("/claim-task"))["data.allocation_id"], lambda: None, 2, 1, 24),
+        ("ten claims at once", lambda _: must(node.get("/pending-tasks?limit=10"))["data.list.9.attempt"], lambda: None, 13, 1, 240),
         ("executing", lambda p: must(status(node, p, "executing")), lambda: claim(node), 3, 1, 24),
         ("completion", lambda p: must(complete(node, p)), held, 3, 1, 40),
         ("an upload of 5 new articles", lambda g: must(upload(node, *g)), fresh, 11, 1, 60),

@@ -13,7 +13,7 @@ packages_run=(curl mariadb-client-core mariadb-server-core nginx openssl python3
 packages_check=(apache2-bin clang clang-format git libapache2-mod-fcgid mandoc procps python3-croniter
     python3-jsonschema shellcheck valgrind)
 # shellcheck disable=SC2034
-packages_bench=(gnuplot-nox)
+packages_bench=(gnuplot-nox linux-perf)
 # shellcheck disable=SC2034
 packages_full=(cppcheck libclang-rt-14-dev)
 
