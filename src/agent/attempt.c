@@ -91,6 +91,7 @@ attempt_add(struct node *n, const struct spool_attempt *from)
 	while (*end != NULL)
 		end = &(*end)->next;
 	*end = a;
+	n->status_due_ms = 0;
 	return a;
 }
 

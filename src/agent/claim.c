@@ -15,9 +15,9 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define LIMIT_MAX   10
-#define POLL_MAX_S  60
-#define PRESSURE_MS 1000
+#define LIMIT_MAX  10
+#define POLL_MAX_S 60
+#define AGAIN_MS   1000
 
 void
 claim_soon(struct node *n)
@@ -27,32 +27,31 @@ claim_soon(struct node *n)
 	n->claim_again = n->claiming;
 }
 
-/* Why the spool takes nothing more; NULL: it does. */
+/* Why nothing more is taken on; NULL: it is. */
 static const char *
 pressure(struct node *n)
 {
-	struct spool_figures f;
+	size_t undelivered = attempt_count(n, ATTEMPT_STATE__MAX) - attempt_count(n, ATTEMPT_ENDED);
 	struct statvfs fs;
 
-	if (!spool_figures(n->spool, &f))
-		return "the spool cannot be read";
-	if (f.bytes > n->conf->spool_max)
+	if (spool_bytes(n->spool) > n->conf->spool_max)
 		return "the spool is full (spool.max)";
 	if (statvfs(n->dir, &fs) == 0 && (int64_t)(fs.f_bavail * fs.f_frsize) < n->conf->spool_free)
 		return "the disk is full (spool.free)";
+	/* What is done takes no slot, but there shall not be ever more of it. */
+	if (undelivered >= 2 * (size_t)n->conf->concurrency)
+		return "too much that is done waits to be delivered";
 	return NULL;
 }
 
 static bool
 under_pressure(struct node *n)
 {
-	int64_t now = clock_mono_ms();
 	const char *was = n->pressure;
 
-	if (now < n->pressure_due_ms)
-		return was != NULL;
 	n->pressure = pressure(n);
-	n->pressure_due_ms = now + PRESSURE_MS;
+	if ((n->pressure == NULL) != (was == NULL))
+		n->status_due_ms = 0;
 	if (n->pressure != NULL && was == NULL)
 		node_error(
 		    n, NULL, "pressure", "%s: nothing is claimed until that changes", n->pressure);
@@ -65,19 +64,13 @@ under_pressure(struct node *n)
 static int64_t
 room(struct node *n)
 {
-	int64_t most = n->conf->concurrency, free_slots, ended = 0;
+	int64_t left = n->conf->concurrency - (int64_t)attempt_count(n, ATTEMPT_ENDED);
 
 	if (n->stop || n->drain || n->beats == 0 || n->parent.fails > 0)
 		return 0;
-	free_slots = most - (int64_t)attempt_count(n, ATTEMPT_ENDED);
-	for (const struct attempt *a = n->attempts; a != NULL; a = a->next)
-		ended += a->state == ATTEMPT_ENDED;
-	/* What is done and not delivered takes no slot, but there shall not be ever more of it. */
-	if (free_slots > 0 && ended >= 2 * most)
+	if (left <= 0 || under_pressure(n))
 		return 0;
-	if (free_slots <= 0 || under_pressure(n))
-		return 0;
-	return free_slots < LIMIT_MAX ? free_slots : LIMIT_MAX;
+	return left < LIMIT_MAX ? left : LIMIT_MAX;
 }
 
 /* The pause after a claim that brought nothing. */
@@ -260,7 +253,7 @@ on_done(struct node *n, void *arg cs_unused, const struct parent_answer *a)
 		/* What a heartbeat under way does not name, the next one shall, soon. */
 		n->beat_again = n->beating;
 	} else
-		n->claim_due_ms = clock_mono_ms() + PRESSURE_MS;
+		n->claim_due_ms = clock_mono_ms() + AGAIN_MS;
 }
 
 /* The key of a claim whose answer is still wanted, or one that was not used up, or a new one; on
@@ -275,7 +268,7 @@ have_key(struct node *n, int64_t limit)
 	if (!ident_uuid7(n->claim_key, clock_wall_ms()) ||
 	    !spool_claim_begin(n->spool, n->claim_key, limit)) {
 		n->claim_key[0] = '\0';
-		n->claim_due_ms = clock_mono_ms() + PRESSURE_MS;
+		n->claim_due_ms = clock_mono_ms() + AGAIN_MS;
 		return false;
 	}
 	n->claim_limit = limit;
@@ -305,15 +298,15 @@ claim_step(struct node *n)
 
 	if (n->claiming)
 		return;
-	limit = room(n);
-	if (limit == 0)
-		return;
 	if (clock_mono_ms() < n->claim_due_ms) {
 		node_wake_at(n, n->claim_due_ms);
 		return;
 	}
+	limit = room(n);
+	if (limit == 0)
+		return;
 	if (on_hold(n)) {
-		n->claim_due_ms = clock_mono_ms() + PRESSURE_MS;
+		n->claim_due_ms = clock_mono_ms() + AGAIN_MS;
 		return;
 	}
 	if (!parent_ready(n) || !have_key(n, limit))

@@ -98,8 +98,7 @@ struct node {
 	int64_t claim_due_ms, claim_limit;
 	unsigned claims_in_vain;
 	char claim_key[SPOOL_KEY_SIZE];
-	const char *pressure; /* why nothing is claimed: the spool; NULL: it may be */
-	int64_t pressure_due_ms;
+	const char *pressure; /* why nothing is claimed; NULL: something may be */
 
 	/* the end */
 	bool stop, reload;

@@ -115,6 +115,8 @@ bool spool_message_tried(
 int64_t spool_held_until(struct spool *s, const char *feed, int64_t now);
 /* Keeps the last of them for status. */
 void spool_note_error(struct spool *s, const char *what, const char *text);
+/* Of its file, what is in use. */
+int64_t spool_bytes(struct spool *s);
 struct spool_figures {
 	int64_t bytes; /* in use */
 	int64_t attempts, articles, unsent, messages, errors, refused;

@@ -161,12 +161,18 @@ spool_held_until(struct spool *s, const char *feed, int64_t now)
 	    s, 0, "SELECT until FROM hold WHERE feed = ? AND until > ?", "si", feed, now);
 }
 
+int64_t
+spool_bytes(struct spool *s)
+{
+	return (spool_int(s, 0, "PRAGMA page_count", "") -
+		   spool_int(s, 0, "PRAGMA freelist_count", "")) *
+	       spool_int(s, 0, "PRAGMA page_size", "");
+}
+
 bool
 spool_figures(struct spool *s, struct spool_figures *f)
 {
-	f->bytes = (spool_int(s, 0, "PRAGMA page_count", "") -
-		       spool_int(s, 0, "PRAGMA freelist_count", "")) *
-		   spool_int(s, 0, "PRAGMA page_size", "");
+	f->bytes = spool_bytes(s);
 	f->attempts = spool_int(s, -1, "SELECT count(*) FROM attempt", "");
 	f->articles = spool_int(s, 0, "SELECT count(*) FROM article", "");
 	f->unsent = spool_int(s, 0, "SELECT count(*) FROM article WHERE sent = 0", "");

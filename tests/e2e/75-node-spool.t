@@ -17,7 +17,7 @@ def test_pressure(s, t):
     make_task(s, "tp", make_feeds(s, 30, first=400), message_type=1, web_hook_url=hook.url)
     journal = journal_of(s, "pressure")
     dispatch(s, "tp")
-    with Child(s, "pressure", collect(journal, 0, 100), concurrency=10, capacity=30, spool__max="200k", message__backoff=1,
+    with Child(s, "pressure", collect(journal, 0, 100), concurrency=10, capacity=60, spool__max="200k", message__backoff=1,
                message__tries=100) as child:
         t.ok(wait_for(lambda: child.events("pressure"), 30), "it says that its spool is full")
         t.ok(wait_for(lambda: "spool.max" in (child.status()["claims_nothing_because"] or ""), 5), "so does its status",
