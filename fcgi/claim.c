@@ -276,15 +276,20 @@ static enum cs_err
 walk_all(struct ctx *c, struct walk *w, bool room)
 {
 	const struct candidates *l = c->candidates;
+	bool shared = false;
 	int64_t taken;
 
 	if (room && clock_mono_ms() - l->read_ms < LIST_AGE_MS)
 		TRY(walk_list(c, c->candidates, w));
 	if (w->seq == 0)
 		TRY(claim(c, 0, w, &taken));
-	if (w->seq == 0 && room && !w->full)
+	if (w->seq == 0 && room && !w->full) {
+		shared = true;
 		TRY(walk_shared(c, w));
-	if (w->seq != 0 || own_of(c)->place == 0)
+	}
+	/* What was assigned to it after the look at its own had left the pool before the look there;
+	 * and its own may be before the place that is remembered. */
+	if (w->seq != 0 || (!shared && own_of(c)->place == 0))
 		return CS_OK;
 	own_of(c)->due_ms = 0;
 	return claim(c, 0, w, &taken);

@@ -49,15 +49,17 @@ def give_work(s, node_id, number, state):
     s.sql("INSERT IGNORE INTO cascade_task (task_id) VALUES ('tw')")
     s.sql("INSERT IGNORE INTO we_message_tasks (id, message_type, name, mps_id, cron_exp, status)"
           " VALUES ('tw', 0, 'tw', '[]', '', 1)")
-    s.sql("INSERT INTO we_cascade_task_allocations (id, task_id, task_name, node_id, feed_ids, status, created_at)"
-          " VALUES ('%s', 'tw', 'tw', '%s', '[\"%s\"]', '%s', NOW())"
-          % (name, node_id, feed, ("pending", "claimed", "executing")[state]))
-    s.sql("INSERT INTO cascade_open (seq, id, task, state, node, attempt, ready_at, order_at, claimed_at, lease_until)"
+    # at once, or cascaded takes the first for one of WeRSS's and adopts it
+    s.sql("START TRANSACTION;"
+          " INSERT INTO we_cascade_task_allocations (id, task_id, task_name, node_id, feed_ids, status, created_at)"
+          " VALUES ('%s', 'tw', 'tw', '%s', '[\"%s\"]', '%s', NOW());"
+          % (name, node_id, feed, ("pending", "claimed", "executing")[state]) +
+          " INSERT INTO cascade_open (seq, id, task, state, node, attempt, ready_at, order_at, claimed_at, lease_until)"
           " SELECT n.seq * 1000 + %d, '%s', t.seq, %d, n.seq, 1, NOW(3), NOW(3),"
           " IF(%d, NOW(3), NULL), IF(%d, NOW(3) + INTERVAL 1 HOUR, NULL)"
-          " FROM cascade_node n JOIN cascade_task t ON t.task_id = 'tw' WHERE n.node_id = '%s'"
-          % (number, name, state, state, state, node_id))
-    s.sql("UPDATE cascade_node SET open_count = open_count + 1 WHERE node_id = '%s'" % node_id)
+          " FROM cascade_node n JOIN cascade_task t ON t.task_id = 'tw' WHERE n.node_id = '%s';"
+          % (number, name, state, state, state, node_id) +
+          " UPDATE cascade_node SET open_count = open_count + 1 WHERE node_id = '%s'; COMMIT" % node_id)
     return name
 
 

@@ -154,7 +154,7 @@ def test_deaf(s, t):
         longest = max(longest, calls(well)[-1].at - start)
         drain(well)
         time.sleep(0.5)
-    t.ok(longest < 6 * SLOW, "the well one waits for none of them", longest)
+    t.ok(longest < 15 * SLOW, "the well one waits for none of them: they hang for 20 s", longest)
     hung = calls(nodes["hang"])
     t.ok(1 <= len(hung) <= 4, "the hanging one is not pressed", len(hung))
     page = Page(s.http("GET", "/metrics").body.decode())
@@ -285,5 +285,5 @@ def test_settings(s, t):
 
 run(test_call, test_coalesced, test_reminder, test_deaf, test_left_alone, test_pool, test_two_hundred,
     test_several_daemons, test_settings, workers=2, env={
-        "CASCADE_OUTBOUND_ALLOW": "127.0.0.1/32", "CASCADE_WAKE_BACKOFF": "2s", "CASCADE_WAKE_TIMEOUT": "8s",
+        "CASCADE_OUTBOUND_ALLOW": "127.0.0.1/32", "CASCADE_WAKE_BACKOFF": "2s", "CASCADE_WAKE_TIMEOUT": "20s",
         "CASCADE_CASCADED_TICK": "3s", "CASCADE_LOG_LEVEL": "debug"})
