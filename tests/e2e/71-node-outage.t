@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 from cascade import run, wait_for  # noqa: E402
 from child import Child, Hook, all_are, collect, journal_of, rows, times  # noqa: E402
-from work import clear, consistent, dispatch, make_feeds, make_task, outcomes  # noqa: E402
+from work import clear, consistent, dispatch, feed_id, make_feeds, make_task, outcomes  # noqa: E402
 
 COUNT, DELAY = (100, 10) if "--full" in sys.argv else (20, 2)
 
@@ -54,4 +54,16 @@ def test_parent_away(s, t):
     clear(s)
 
 
-run(test_parent_away, workers=4)
+def test_order(s, t):
+    """of one feed, much and then little"""
+    for task in ("much", "little"):
+        make_task(s, task, make_feeds(s, 1, first=900) if task == "much" else [feed_id(900)])
+        dispatch(s, task)
+    with Child(s, "order", collect(journal_of(s, "order"), 0, 1, other="much=1400"), concurrency=2) as child:
+        t.ok(wait_for(lambda: all_are(s, "much") and all_are(s, "little"), 60), "both are completed")
+        t.eq([e["allocation"] for e in child.events("finished")], [e["allocation"] for e in child.events("claimed")],
+             "what was claimed first is delivered first, though it is three uploads")
+    clear(s)
+
+
+run(test_parent_away, test_order, workers=4)

@@ -28,9 +28,10 @@ def free_port():
         return s.getsockname()[1]
 
 
-def collect(journal, delay=0.1, articles=2, status=0):
+def collect(journal, delay=0.1, articles=2, status=0, other="-"):
     """The command of the executor."""
-    return [os.path.join(SOURCE, "tests", "data", "executors", "collect.sh"), journal, str(delay), str(articles), str(status)]
+    program = os.path.join(SOURCE, "tests", "data", "executors", "collect.sh")
+    return [program, journal, str(delay), str(articles), str(status), other]
 
 
 def read_journal(path):

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: MIT
 # An executor for tests: of each feed of its package some articles and a result, after some time.
 #
-# usage: collect.sh JOURNAL DELAY_S ARTICLES [EXIT_STATUS]
+# usage: collect.sh JOURNAL DELAY_S ARTICLES [EXIT_STATUS [TASK=ARTICLES]]
 #	JOURNAL	gets a line when a feed is begun and one when it is done:
 #		"begin FEED ALLOCATION ATTEMPT", "end FEED ALLOCATION ATTEMPT"
 #	DELAY_S	of each feed, between its articles and its result
+#	TASK=ARTICLES	how many a feed of this task has instead
 set -eu
-journal=$1 delay=$2 articles=$3 status=${4:-0}
+journal=$1 delay=$2 articles=$3 status=${4:-0} other=${5:-}
+[ "${other%%=*}" != "$CASCADE_TASK_ID" ] || articles=${other#*=}
 
 say() {
     printf '%s %s %s %s\n' "$1" "$2" "$CASCADE_ALLOCATION_ID" "$CASCADE_ATTEMPT" >>"$journal"
