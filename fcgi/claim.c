@@ -287,8 +287,8 @@ walk_all(struct ctx *c, struct walk *w, bool room)
 		shared = true;
 		TRY(walk_shared(c, w));
 	}
-	/* What was assigned to it after the look at its own had left the pool before the look there;
-	 * and its own may be before the place that is remembered. */
+	/* What was assigned to it after the look at its own had left the pool before the look
+	 * there; and its own may be before the place that is remembered. */
 	if (w->seq != 0 || (!shared && own_of(c)->place == 0))
 		return CS_OK;
 	own_of(c)->due_ms = 0;

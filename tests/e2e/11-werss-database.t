@@ -250,6 +250,8 @@ def whole_life(s, t):
     ended = s.admin().get("/allocations?status=completed&node_id=wn-1").data
     t.eq((ended["total"], ended["list"][0]["result_summary"]), (2, '[{"ok": "✓"}]'), "what had ended is listed")
     s.sql("UPDATE we_cascade_nodes SET is_active = id = 'wn-9'")
+    t.ok(wait_for(lambda: s.value("SELECT GROUP_CONCAT(node_id) FROM cascade_node WHERE active") == "wn-9"),
+         "what WeRSS does to its nodes is seen")
     t.ok(wait_for(lambda: s.value("SELECT COUNT(*) FROM cascade_open WHERE state = 0") == "2"),
          "WeRSS's pending allocations are adopted")
     for row in s.admin().get("/allocations?status=pending").data["list"]:
