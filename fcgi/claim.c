@@ -255,16 +255,19 @@ walk_pool(struct ctx *c, struct walk *w)
 static enum cs_err
 walk_shared(struct ctx *c, struct walk *w)
 {
-	bool freed = true;
+	bool look, freed;
 
 	TRY(refill(c, c->candidates));
 	TRY(walk_list(c, c->candidates, w));
-	while (freed && w->seq == 0 && !w->full) {
-		TRY(walk_pool(c, w));
+	look = c->candidates->head != 0; /* else nothing at all waits */
+	do {
+		if (look && w->seq == 0 && !w->full)
+			TRY(walk_pool(c, w));
 		freed = false;
 		if (w->seq == 0 && !w->full)
 			TRY(db_alloc_free_overdue(c->db, c->conf, c->who.node, &freed, &c->fault));
-	}
+		look = true;
+	} while (freed);
 	return CS_OK;
 }
 
