@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 
@@ -46,7 +47,12 @@ def run(names, options, binlog=False):
     return got
 
 
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
 def main():
+    signal.signal(signal.SIGTERM, interrupted)  # the stack is ended either way
     p = argparse.ArgumentParser(prog="tools/bench", description="Measures what the system exists for, as ratios to ceilings of the same run.")
     p.add_argument("--only", nargs="+", metavar="NAME", choices=[b.__name__ for b in rows.ALL])
     p.add_argument("--quick", action="store_true", help="under 30 s each, scaled down")
