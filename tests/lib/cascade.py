@@ -243,11 +243,14 @@ class Stack:
     # the database, the processes and the command
 
     def sql(self, query):
-        """Rows of one statement as dicts of text; NULL is None."""
+        """Rows of one statement as dicts of text; NULL is None. As anybody's, it is repeated after a deadlock."""
         command = ["mariadb", "--no-defaults", "-S", self.db_socket, "--default-character-set=utf8mb4",
                    "--xml", self.db_name]
-        done = subprocess.run(command, input=query.encode(), stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE)
+        for _ in range(10):
+            done = subprocess.run(command, input=query.encode(), stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE)
+            if b"ERROR 1213" not in done.stderr:
+                break
         if done.returncode:
             raise RuntimeError("%s\n%s" % (query, done.stderr.decode()))
         if not done.stdout.strip():
