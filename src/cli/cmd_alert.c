@@ -45,7 +45,7 @@ static enum cs_err
 test_one(struct cli *c, const struct conf_alert *to, int *failed)
 {
 	char why[256];
-	bool taken;
+	bool taken = false;
 
 	TRY(send_test(c, to, &taken, why, sizeof(why)));
 	out_row(c->out);
