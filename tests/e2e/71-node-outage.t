@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """
 cascade-node while its parent is away: what it has it goes on with, and delivers it afterwards, once,
-in order. With --full the outage lasts for 100 completed feeds instead of 20.
+in order. With CASCADE_TEST_FULL=1 the outage lasts for 100 completed feeds instead of 20.
 """
 import os
 import sys
@@ -12,7 +12,7 @@ from cascade import run, wait_for  # noqa: E402
 from child import Child, Hook, all_are, collect, journal_of, rows, times  # noqa: E402
 from work import clear, consistent, dispatch, feed_id, make_feeds, make_task, outcomes  # noqa: E402
 
-COUNT, DELAY = (100, 10) if "--full" in sys.argv else (20, 2)
+COUNT, DELAY = (100, 10) if os.environ.get("CASCADE_TEST_FULL") else (20, 2)
 
 
 def test_parent_away(s, t):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """
 cascade-node killed by SIGKILL at random moments, again and again: nothing is lost, nothing is stuck,
-nothing is told twice but what the cut attempts told. --full: 200 times; SEED=N repeats a run.
+nothing is told twice but what the cut attempts told. CASCADE_TEST_FULL=1: 200 times; SEED=N repeats a run.
 """
 import collections
 import os
@@ -15,7 +15,7 @@ from cascade import run, wait_for  # noqa: E402
 from child import Child, Hook, collect, journal_of, read_journal  # noqa: E402
 from work import consistent, dispatch, make_feeds, make_task  # noqa: E402
 
-KILLS = 200 if "--full" in sys.argv else 15
+KILLS = 200 if os.environ.get("CASCADE_TEST_FULL") else 15
 SEED = int(os.environ.get("SEED") or random.randrange(10**6))
 FEEDS, ARTICLES = 8, 3
 
