@@ -105,19 +105,42 @@ check_clock(struct checks *c, const struct jx *data)
 static void
 no_answer(struct checks *c, const char *why)
 {
-	static const char *const tls[] = { "certificate", "SSL", "TLS" };
+	static const char *const tls[] = { "certificate", "private key", "SSL", "TLS" };
 
 	for (size_t i = 0; i < ARRAY_LEN(tls); i++) {
 		if (strstr(why, tls[i]) == NULL)
 			continue;
 		bad(c, BAD_TLS, "tls", why,
 		    "is cascade.ca_file the authority of the parent's certificate, and the name in "
-		    "cascade.parent_api_url the certificate's?");
+		    "cascade.parent_api_url the certificate's? are cascade.client_cert and "
+		    "cascade.client_key a pair, if they are set?");
 		return;
 	}
 	bad(c, NO_PARENT, "parent", why,
 	    "is cascade.parent_api_url right, does the parent run, and is there a way to it "
 	    "(cascade.proxy)?");
+}
+
+/* Something answered. nginx lets the handshake pass and says in a page what it thinks of a client's
+ * certificate; false: there is no more to be learnt from such an answer. */
+static bool
+check_tls(struct checks *c, const struct node_conf *conf, const struct http_answer *a)
+{
+	if (strncmp(conf->parent_url, "https://", 8) != 0)
+		printf("note    %-12s not encrypted: the secret can be read on the way\n", "tls");
+	else if (a->status == 400 && a->body.data != NULL &&
+		 strstr(a->body.data, "SSL certificate") != NULL) {
+		bad(c, BAD_TLS, "tls",
+		    conf->client_cert[0] != '\0'
+			? "the parent does not accept this node's certificate"
+			: "the parent wants a certificate of this node",
+		    "set cascade.client_cert and cascade.client_key to those that the parent's "
+		    "administrator has made for this node");
+		return false;
+	} else
+		good(
+		    "tls", conf->insecure_tls ? "not verified (cascade.insecure_tls)" : "verified");
+	return true;
 }
 
 static void
@@ -171,12 +194,8 @@ check_parent(struct checks *c, struct node_conf *conf)
 	};
 	enum http_result result = http_call(&call, &a);
 	parent_read(result, &a, &answer, &doc);
-	check_answer(c, &answer, conf->parent_url);
-	if (answer.status > 0 && strncmp(conf->parent_url, "https://", 8) == 0)
-		good(
-		    "tls", conf->insecure_tls ? "not verified (cascade.insecure_tls)" : "verified");
-	else if (answer.status > 0)
-		printf("note    %-12s not encrypted: the secret can be read on the way\n", "tls");
+	if (a.status == 0 || check_tls(c, conf, &a))
+		check_answer(c, &answer, conf->parent_url);
 	free(url);
 	parent_fini(&n);
 }

@@ -15,6 +15,7 @@
 #define LOG_TAIL     2048
 #define LATER_MAX_MS 60000
 #define AGAIN_MS     300
+#define DISK_MS	     1000
 #define AT_ONCE	     6 /* requests; the others are for heartbeats and claims */
 
 /* The parent could not cope with this one request: others first. */
@@ -32,6 +33,13 @@ put_off(struct attempt *a, const struct parent_answer *answer)
 	node_error(a->node, a, "parent", "status 500: %s", answer->message);
 }
 
+/* What the parent said could not be kept, so it will be asked again: not at once. */
+static void
+wait_for_disk(struct attempt *a)
+{
+	a->due_ms = clock_mono_ms() + DISK_MS;
+}
+
 /*
  * It is no longer ours: no report of it is wanted. But a claim under way may have made it ours
  * again, and its answer may have come since the question was asked: then the question is put again.
@@ -45,8 +53,10 @@ revoke(struct attempt *a, const struct parent_answer *answer)
 		a->due_ms = clock_mono_ms() + node_jitter(AGAIN_MS);
 		return;
 	}
-	if (!spool_revoke(n->spool, a->seq, answer->message))
+	if (!spool_revoke(n->spool, a->seq, answer->message)) {
+		wait_for_disk(a);
 		return;
+	}
 	if (!a->revoked)
 		node_error(n, a, "revoked", "status %d: %s: it will not be reported",
 		    answer->status, answer->message);
@@ -148,7 +158,8 @@ refused_piece(struct attempt *a, const struct parent_answer *answer)
 		a->piece_max = 0;
 		node_error(n, a, "article", "refused with status %d: %s: it is given up", status,
 		    answer->message);
-	}
+	} else
+		wait_for_disk(a);
 }
 
 static void
@@ -165,8 +176,10 @@ on_uploaded(struct node *n, void *arg, const struct parent_answer *answer)
 		refused_piece(a, answer);
 		return;
 	}
-	if (!spool_sent(n->spool, a->seq, a->last_article, NULL))
-		return; /* sent again: articles are stored once, by id */
+	if (!spool_sent(n->spool, a->seq, a->last_article, NULL)) {
+		wait_for_disk(a); /* sent again: articles are stored once, by id */
+		return;
+	}
 	a->unsent -= (int64_t)a->piece;
 	a->piece_max = 0;
 	a->acked = true;
@@ -236,8 +249,10 @@ finish(struct attempt *a, const char *how)
 {
 	struct node *n = a->node;
 
-	if (!spool_remove(n->spool, a->seq, how))
+	if (!spool_remove(n->spool, a->seq, how)) {
+		wait_for_disk(a);
 		return;
+	}
 	attempt_log(LOG_LVL_INFO, a, "finished", how);
 	attempt_remove(n, a);
 	claim_soon(n);

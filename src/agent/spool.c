@@ -333,8 +333,10 @@ spool_remove(struct spool *s, int64_t seq, const char *how)
 	sqlite3_reset(q);
 	if (!conclude(s, ok))
 		return false;
-	/* What a long outage has left is given back bit by bit. */
-	return spool_do(s, "PRAGMA incremental_vacuum(64)", "");
+	/* What a long outage has left is given back bit by bit; if not now, then another time. */
+	if (!spool_do(s, "PRAGMA incremental_vacuum(64)", ""))
+		log_debug("spool", "nothing could be given back");
+	return true;
 }
 
 bool

@@ -7,6 +7,8 @@
 #include "agent/state.h"
 #include "agent/status.h"
 #include "base/buf.h"
+#include "base/clock.h"
+#include "base/parse.h"
 #include "json/jw.h"
 #include "json/jx.h"
 
@@ -18,6 +20,7 @@
 #include <unistd.h>
 
 #define NOT_RUNNING 3
+#define OLD_S	    15 /* it is written every few seconds */
 
 static bool
 read_file(const char *path, struct buf *b)
@@ -80,16 +83,30 @@ print_lines(const char *title, const struct jx *list)
 	}
 }
 
+/* A running instance that cannot tell what it does now. */
+static void
+print_age(const char *written)
+{
+	int64_t at;
+
+	if (written == NULL || !parse_time_utc(written, &at) || clock_wall_s() - at < OLD_S)
+		return;
+	printf(
+	    "this was so at %s UTC: its status cannot be written since then: is its disk full?\n",
+	    written);
+}
+
 static void
 print_people(const struct jx *v, long pid)
 {
 	const struct jx *parent = jx_get(v, "parent"), *spool = jx_get(v, "spool");
 	const char *pressure = jx_str(jx_get(v, "claims_nothing_because"));
 
-	if (pid > 0)
+	if (pid > 0) {
 		printf("runs as process %ld since %s UTC%s\n", pid, text(v, "started"),
 		    jx_bool(jx_get(v, "stopping")) ? ", is stopping" : "");
-	else
+		print_age(jx_str(jx_get(v, "written")));
+	} else
 		printf("does not run\n");
 	if (parent != NULL && jx_bool(jx_get(parent, "answers")))
 		printf("parent %s answers%s\n", text(parent, "url"),

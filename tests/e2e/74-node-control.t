@@ -10,8 +10,9 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
-from cascade import run, wait_for  # noqa: E402
+from cascade import SLOW, run, wait_for  # noqa: E402
 from child import Child, all_are, collect, free_port, journal_of, read_journal, rows, times  # noqa: E402
+from listener import Listener  # noqa: E402
 from work import allocation, clear, dispatch, make_feeds, make_task  # noqa: E402
 
 BODY = '{"type": "new_task", "allocation_id": null, "feed_count": 1, "timestamp": "2026-01-01T00:00:00"}'
@@ -60,6 +61,62 @@ def test_notify(s, t):
         t.ok(time.monotonic() - began < 1, "within a second", time.monotonic() - began)
         t.eq(notify(port, good), 401, "the same again is refused")
         t.ok(wait_for(lambda: all_are(s, "tn"), 20), "everything is completed")
+    clear(s)
+
+
+class Tap(Listener):
+    """Between the parent and a child's listener: notes the calls, can hold them up and send them again."""
+
+    def __init__(self, port):
+        self.port = port
+        self.deaf = False
+        super().__init__({"/notify": self.answer})
+
+    def answer(self, call):
+        return (503, "{}") if self.deaf else (self.forward(call.headers["X-Cascade-Signature"], call.body), "{}")
+
+    def forward(self, signed, body):
+        return notify(self.port, signed, body)
+
+
+def heard(child, what="the parent has work"):
+    return [e for e in child.events("notify") if what in e["msg"]]
+
+
+def test_real_call(s, t):
+    """the parent's own calls"""
+    tap = Tap(free_port())
+    journal = journal_of(s, "real")
+    begun = lambda: len(times(journal, "begin"))  # noqa: E731
+    took = []
+    with Child(s, "real", collect(journal, 0, 1), concurrency=4, cascade__task_poll_interval=3600,
+               cascade__listen="127.0.0.1:%d" % tap.port, cascade__callback_url=tap.url()) as child:
+        t.ok(wait_for(lambda: child.status() and child.status()["parent"]["answers"], 20), "it runs")
+        for i in range(5):
+            time.sleep(1.1)  # idle again; between two calls of a node there is a second at least
+            make_task(s, "tr%d" % i, make_feeds(s, 1, first=600 + i))
+            began = time.monotonic()
+            dispatch(s, "tr%d" % i)
+            wait_for(lambda: begun() > i, 20, 0.01)
+            took.append(time.monotonic() - began)
+            t.ok(wait_for(lambda: all_are(s, "tr%d" % i), 20), "what is dispatched is completed")
+        t.note("begun %s s after the dispatch began" % ", ".join("%.2f" % x for x in took))
+        t.ok(sorted(took)[2] < 1 * SLOW, "by a child that would ask in an hour, within a second", took)
+        t.ok(len(heard(child)) == len(tap.calls) >= 5 and not heard(child, "refused"), "each call was taken", tap.calls)
+        tap.deaf = True
+        old, before = list(tap.calls), len(heard(child))
+        make_task(s, "tr", make_feeds(s, 1, first=610))
+        dispatch(s, "tr")
+        t.ok(wait_for(lambda: len(tap.calls) > len(old), 20), "a call is held up on its way")
+        held = tap.calls[-1]
+        signed = held.headers["X-Cascade-Signature"]
+        t.eq([tap.forward(c.headers["X-Cascade-Signature"], c.body) for c in old], [401] * len(old), "earlier ones again are refused")
+        t.eq([tap.forward(signed, held.body.replace(b'"feed_count":1', b'"feed_count":2')), tap.forward(signed, old[0].body),
+              tap.forward(signed.replace("t=", "t=1"), held.body), tap.forward(signed[:-1], held.body)], [401] * 4, "so are altered ones")
+        t.eq((len(heard(child)), begun(), len(rows(s, "tr", status="pending"))), (before, 5, 1), "and nothing came of them")
+        t.eq(tap.forward(signed, held.body), 200, "the one that was held up is taken when it comes")
+        t.ok(wait_for(lambda: all_are(s, "tr"), 20), "and its work is done")
+    tap.close()
     clear(s)
 
 
@@ -132,5 +189,5 @@ def test_bad_reload(s, t):
         t.ok(other.returncode == 78 and child.conf + ":" in other.stderr, "--check-config names file and line", other.stderr)
 
 
-run(test_notify, test_drain, test_cancel, test_finish, test_bad_reload, workers=4,
-    env={"CASCADE_DISPATCH_PREFER": "1s", "CASCADE_NODE_HEARTBEAT_INTERVAL": "1s"})
+run(test_notify, test_real_call, test_drain, test_cancel, test_finish, test_bad_reload, workers=4,
+    env={"CASCADE_DISPATCH_PREFER": "1s", "CASCADE_NODE_HEARTBEAT_INTERVAL": "1s", "CASCADE_OUTBOUND_ALLOW": "127.0.0.1/32"})

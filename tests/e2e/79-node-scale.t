@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """
 Many feeds by five children of equal capacity: spread evenly, and as fast as the executor's own delay
-allows. 100 feeds by capacity 4; with --full 1,000 by capacity 20.
+allows. 100 feeds by capacity 4; CASCADE_TEST_FULL=1: 1,000 by capacity 20.
 """
 import os
 import sys
@@ -13,7 +13,7 @@ from cascade import run, wait_for  # noqa: E402
 from child import Child, collect, journal_of, times  # noqa: E402
 from work import consistent, dispatch, make_feeds, make_task  # noqa: E402
 
-FULL = "--full" in sys.argv
+FULL = bool(os.environ.get("CASCADE_TEST_FULL"))
 FEEDS, CAPACITY, CHILDREN = (1000, 20, 5) if FULL else (100, 4, 5)
 DELAY = 10 if FULL else 2
 
