@@ -350,14 +350,13 @@ def show_queue(s, t, n, mount, child):
 def show_lists(s, t, n, mount):
     """Listings, by pages and cursors, and of many rows."""
     admin, many = s.admin(mount=mount), "many%d" % n
-    for path, key in (("/sync-logs", "id"), ("/allocations", "id")):
+    for path, key in (("/sync-logs", "id"), ("/allocations", "id"), ("/feed-status", "id")):
         first = admin.get(path + "?limit=1")
         t.ok(first["data.page.next_cursor"], path + ": a page")
         rest = admin.get("%s?limit=200&cursor=%s" % (path, first["data.page.next_cursor"]))
         t.ok(rest.data["list"] and first["data.list.0." + key] != rest["data.list.0." + key], path + ": the next")
         for start in range(200, 1000, 200):
             admin.get("%s?limit=200&offset=%d" % (path, start))
-    admin.get("/feed-status?limit=200")
     s.sql("INSERT INTO we_cascade_sync_logs (id, node_id, operation, direction) SELECT CONCAT('%s', seq), '%s', 'odd', 'pull'"
           " FROM seq_1_to_10001" % (many, many))
     s.sql("INSERT INTO we_cascade_task_allocations (id, task_id, status) SELECT CONCAT('%s', seq), '%s', 'failed'"

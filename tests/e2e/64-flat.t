@@ -55,17 +55,23 @@ def took(client, path):
     return (ended - began) * 1000
 
 
-def compare(t, path, small, large):
-    """The two are asked in turn, in random order, so that what else the machine does hits both."""
+def behind(client, rows):
+    """The page of feeds that follows ROWS others."""
+    answer = client.get("/feed-status?limit=1&offset=%d" % (rows - 1))
+    return "/feed-status?cursor=" + answer["data.page.next_cursor"]
+
+
+def compare(t, name, small, large):
+    """Two requests (client, path) in turn, in random order, so that what else the machine does hits both."""
     times = {small: [], large: []}
-    for client in (small, large) * 3:
-        took(client, path)
+    for way in (small, large) * 3:
+        took(*way)
     for _ in range(ROUNDS):
-        for client in random.sample((small, large), 2):
-            times[client].append(took(client, path))
-    a, b = (statistics.median(times[client]) for client in (small, large))
+        for way in random.sample((small, large), 2):
+            times[way].append(took(*way))
+    a, b = (statistics.median(times[way]) for way in (small, large))
     t.ok(b <= a * MOST, "%s: %.2f times (%.1f ms, %.1f ms; the fastest %.1f ms, %.1f ms)"
-         % (path, b / a, a, b, min(times[small]), min(times[large])))
+         % (name, b / a, a, b, min(times[small]), min(times[large])))
 
 
 def test_flat(s, t):
@@ -80,7 +86,10 @@ def test_flat(s, t):
                  "%d rows in %d s" % (rows, time.monotonic() - began))
             count(stack)
         for path in PATHS:
-            compare(t, path, small.admin(), s.admin())
+            compare(t, path, (small.admin(), path), (s.admin(), path))
+        for rest in (1000, 5000, 9000):
+            ways = [(stack.admin(), behind(stack.admin(), rest)) for stack in (small, s)]
+            compare(t, "/feed-status behind %d" % rest, *ways)
     small.remove()
 
 
