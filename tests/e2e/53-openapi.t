@@ -359,13 +359,15 @@ def show_lists(s, t, n, mount):
             admin.get("%s?limit=200&offset=%d" % (path, start))
     s.sql("INSERT INTO we_cascade_sync_logs (id, node_id, operation, direction) SELECT CONCAT('%s', seq), '%s', 'odd', 'pull'"
           " FROM seq_1_to_10001" % (many, many))
-    s.sql("INSERT INTO we_cascade_task_allocations (id, task_id, status) SELECT CONCAT('%s', seq), '%s', 'failed'"
-          " FROM seq_1_to_10001" % (many, many))
+    s.sql("INSERT INTO we_cascade_task_allocations (id, task_id, status, completed_at) SELECT CONCAT('%s', seq), '%s', 'failed',"
+          " UTC_TIMESTAMP() FROM seq_1_to_10001" % (many, many))
+    t.eq(admin.get("/pending-allocations")["data.counts_exact"], False, "too much has failed to count it")
     s.sql("INSERT INTO we_feeds (id, status) SELECT CONCAT('%s', seq), 0 FROM seq_1_to_10001" % many)
     for path in ("/sync-logs?node_id=" + many, "/allocations?task_id=" + many, "/feed-status?"):
         t.eq(admin.get(path + "&limit=1")["data.total_exact"], False, path + ": too many to count")
     for table in ("we_cascade_sync_logs", "we_cascade_task_allocations", "we_feeds"):
         s.sql("DELETE FROM %s WHERE id LIKE '%s%%'" % (table, many))
+    t.ok("counts_exact" not in admin.get("/pending-allocations").data, "counts are exact again")
 
 
 def test_success(s, t):
