@@ -24,7 +24,9 @@ PATHS = ["/pending-allocations", "/feed-status", "/feed-status?limit=200", "/fee
          "/sync-logs?node_id=" + bulk.NODE, "/sync-logs?operation=claim_task",
          "/sync-logs?operation=claim_task&node_id=" + bulk.NODE, "/allocations?limit=200", "/allocations?offset=1000",
          "/allocations?status=pending", "/allocations?status=" + bulk.RARE_STATUS]
-PATHS += ["/allocations?" + "&".join(f) for f in ((), (T,), (N,), (S,), (T, N), (T, S), (N, S), (T, N, S))]
+# Of a task on a node the small database has ten rows: pages of as many rows are compared, not ten with fifty.
+FEW = "limit=5"
+PATHS += ["/allocations?" + "&".join(f) for f in ((), (T,), (N,), (S,), (T, N, FEW), (T, S), (N, S), (T, N, S, FEW))]
 
 
 def small_stack(s):
