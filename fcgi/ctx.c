@@ -115,16 +115,3 @@ res_total(struct ctx *c, int64_t total)
 	if (!exact)
 		jw_kbool(w, "total_exact", false);
 }
-
-void
-res_page(struct ctx *c, int64_t total, int64_t limit, int64_t offset)
-{
-	struct jw *w = &c->res->w;
-
-	res_total(c, total);
-	jw_key(w, "page");
-	jw_obj(w);
-	jw_kint(w, "limit", limit);
-	jw_kint(w, "offset", offset);
-	jw_obj_end(w);
-}

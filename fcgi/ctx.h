@@ -116,7 +116,5 @@ enum cs_err req_page(struct ctx *c, int64_t *limit, int64_t *offset) cs_mustchec
 void res_total(struct ctx *c, int64_t total);
 /* Every element of ARR (NULL: none) must be an object: else CS_EINVALID (422) naming NAME[i]. */
 enum cs_err req_objects(struct ctx *c, const struct jx *arr, const char *name) cs_mustcheck;
-/* Writes "page": {limit, offset} and "total" (exact to DB_TOTAL_MAX, else "total_exact": false). */
-void res_page(struct ctx *c, int64_t total, int64_t limit, int64_t offset);
 
 #endif

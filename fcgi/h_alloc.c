@@ -34,10 +34,10 @@ h_allocation_list(struct ctx *c)
 	int64_t total;
 
 	TRY(read_filter(c, &filter));
-	TRY(page_read(c, &page));
+	TRY(page_read(c, &page_allocations, &page));
 	TRY(db_view_allocations_total(c->db, &filter, DB_TOTAL_MAX + 1, &total, &c->fault));
 	TRY(db_view_allocations(c->db, &filter, &page, &rows, &c->fault));
-	TRY(page_write(c, &view_allocation, &rows, &page, total, VIEW_ALLOCATION_TIME));
+	TRY(page_write(c, &page_allocations, &rows, &page, total));
 	return res_ok(c, MSG_SUCCESS);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "fcgi/handlers.h"
 
+#include "fcgi/page.h"
 #include "fcgi/view.h"
 
 #define ID_CHARS_MAX 255
@@ -38,14 +39,17 @@ h_task_list(struct ctx *c)
 enum cs_err
 h_feed_status(struct ctx *c)
 {
-	int64_t limit, offset, total;
+	struct view_page page;
 	auto_rows rows = { 0 };
 	const char *feed_id;
+	int64_t total;
 
 	TRY(req_query_text(c, "feed_id", ID_CHARS_MAX, &feed_id));
-	TRY(req_page(c, &limit, &offset));
+	TRY(page_read(c, &page_feeds, &page));
+	if (feed_id != NULL && page.id != NULL) /* what has one row has no page behind it */
+		return cs_bad(&c->fault, "cursor", MSG_R_NOT_WITH, "feed_id");
 	TRY(db_view_feed_status_total(c->db, feed_id, DB_TOTAL_MAX + 1, &total, &c->fault));
-	TRY(db_view_feed_status(c->db, feed_id, limit, offset, &rows, &c->fault));
-	res_listing(c, &view_feed_status, &rows, total, limit, offset);
+	TRY(db_view_feed_status(c->db, feed_id, &page, &rows, &c->fault));
+	TRY(page_write(c, &page_feeds, &rows, &page, total));
 	return res_ok(c, MSG_SUCCESS);
 }

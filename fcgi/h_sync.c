@@ -23,10 +23,10 @@ h_sync_list(struct ctx *c)
 
 	TRY(req_query_text(c, "node_id", ID_CHARS_MAX, &filter.node_id));
 	TRY(req_query_text(c, "operation", OPERATION_CHARS_MAX, &filter.operation));
-	TRY(page_read(c, &page));
+	TRY(page_read(c, &page_syncs, &page));
 	TRY(db_view_sync_total(c->db, &filter, DB_TOTAL_MAX + 1, &total, &c->fault));
 	TRY(db_view_sync(c->db, &filter, &page, &rows, &c->fault));
-	TRY(page_write(c, &view_sync, &rows, &page, total, VIEW_SYNC_TIME));
+	TRY(page_write(c, &page_syncs, &rows, &page, total));
 	return res_ok(c, MSG_SUCCESS);
 }
 

@@ -14,13 +14,6 @@ static const char *const method_name[M__MAX] = {
 	[M_PUT] = "PUT",
 	[M_DELETE] = "DELETE",
 };
-/* As of Allow: HEAD is served wherever GET is. */
-static const char *const method_allow[M__MAX] = {
-	[M_GET] = "GET, HEAD",
-	[M_POST] = "POST",
-	[M_PUT] = "PUT",
-	[M_DELETE] = "DELETE",
-};
 
 const char *
 router_method(enum method m)
@@ -30,11 +23,11 @@ router_method(enum method m)
 
 /* M__MAX: none that any route has. */
 static enum method
-parse_method(const char *s)
+parse_method(const char *s, bool head)
 {
 	enum method m = M_GET;
 
-	if (strcmp(s, "HEAD") == 0)
+	if (head)
 		return M_GET;
 	while (m < M__MAX && strcmp(s, method_name[m]) != 0)
 		m++;
@@ -80,19 +73,28 @@ take_params(const char *pattern, const char *path, struct req *q, struct arena *
 	return true;
 }
 
+/* HEAD is served wherever GET is, but for what says that it is not. */
+static bool
+serves_head(const struct route *r)
+{
+	return r->method == M_GET && (r->flags & R_NO_HEAD) == 0;
+}
+
 static void
-add_allow(char *allow, size_t size, enum method m)
+add_allow(char *allow, size_t size, const struct route *r)
 {
 	size_t len = strlen(allow);
 
-	snprintf(allow + len, size - len, "%s%s", len > 0 ? ", " : "", method_allow[m]);
+	snprintf(allow + len, size - len, "%s%s%s", len > 0 ? ", " : "", method_name[r->method],
+	    serves_head(r) ? ", HEAD" : "");
 }
 
 const struct route *
 router_find(const char *method, const char *path, bool top, struct req *q, struct arena *a,
     char *allow, size_t allow_size)
 {
-	enum method m = parse_method(method);
+	const bool head = strcmp(method, "HEAD") == 0;
+	const enum method m = parse_method(method, head);
 
 	allow[0] = '\0';
 	for (size_t i = 0; i < nroutes; i++) {
@@ -100,12 +102,12 @@ router_find(const char *method, const char *path, bool top, struct req *q, struc
 
 		if (top != ((r->flags & R_TOP) != 0) || !matches(r->pattern, path))
 			continue;
-		if (r->method == m) {
+		if (r->method == m && (!head || serves_head(r))) {
 			allow[0] = '\0';
 			q->method = m;
 			return take_params(r->pattern, path, q, a) ? r : NULL;
 		}
-		add_allow(allow, allow_size, r->method);
+		add_allow(allow, allow_size, r);
 	}
 	return NULL;
 }

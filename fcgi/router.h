@@ -26,10 +26,11 @@ enum route_body {
 };
 
 enum route_flags {
-	R_TOP = 1,     /* not below a mount but at the top: /healthz */
-	R_WAIT_DB = 2, /* a node's write: waits for a database that is away (database.wait) */
-	R_TOUCHES = 4, /* the handler writes the node's sign of life itself */
-	R_LOGS = 8,    /* what succeeds logs itself, in the transaction that does it (sync.h) */
+	R_TOP = 1,	/* not below a mount but at the top: /healthz */
+	R_WAIT_DB = 2,	/* a node's write: waits for a database that is away (database.wait) */
+	R_TOUCHES = 4,	/* the handler writes the node's sign of life itself */
+	R_LOGS = 8,	/* what succeeds logs itself, in the transaction that does it (sync.h) */
+	R_NO_HEAD = 16, /* a GET that changes something: HEAD would, and show nothing of it */
 };
 
 struct route {

@@ -44,7 +44,7 @@ const struct route routes[] = {
 	{ M_GET, "/message-tasks", AUTH_ANY, BODY_NONE, 0, h_task_list, SYNC_TASKS },
 	{ M_POST, "/claim-task", AUTH_NODE, BODY_OPTIONAL, R_WAIT_DB | R_TOUCHES | R_LOGS,
 	    h_claim_task, SYNC_CLAIM },
-	{ M_GET, "/pending-tasks", AUTH_NODE, BODY_NONE, R_WAIT_DB | R_TOUCHES | R_LOGS,
+	{ M_GET, "/pending-tasks", AUTH_NODE, BODY_NONE, R_WAIT_DB | R_TOUCHES | R_LOGS | R_NO_HEAD,
 	    h_pending_tasks, SYNC_CLAIM },
 	{ M_PUT, "/task-status", AUTH_NODE, BODY_JSON, R_WAIT_DB | R_TOUCHES, h_task_status },
 	{ M_POST, "/upload-articles", AUTH_NODE, BODY_UPLOAD, R_WAIT_DB | R_LOGS, h_upload_articles,

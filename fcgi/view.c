@@ -59,16 +59,3 @@ res_rows(struct ctx *c, const struct view *view, struct db_rows *rows, size_t ma
 	}
 	jw_arr_end(w);
 }
-
-void
-res_listing(struct ctx *c, const struct view *view, struct db_rows *rows, int64_t total,
-    int64_t limit, int64_t offset)
-{
-	struct jw *w = &c->res->w;
-
-	jw_obj(w);
-	jw_key(w, "list");
-	res_rows(c, view, rows, SIZE_MAX);
-	res_page(c, total, limit, offset);
-	jw_obj_end(w);
-}

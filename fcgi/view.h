@@ -10,8 +10,5 @@
 void res_cells(struct ctx *c, const struct view *view, const struct db_rows *rows);
 /* Up to MAX rows, as an array of objects; the last one written stays the current. */
 void res_rows(struct ctx *c, const struct view *view, struct db_rows *rows, size_t max);
-/* {list, total, page}: the whole answer of a listing. */
-void res_listing(struct ctx *c, const struct view *view, struct db_rows *rows, int64_t total,
-    int64_t limit, int64_t offset);
 
 #endif

@@ -31,8 +31,8 @@
 #include <unistd.h>
 
 #define ARENA_CAP      (64u << 20)
-#define BEAT_MS	       5000
 #define MS_PER_S       1000
+#define BEAT_MS	       (BEAT_S * MS_PER_S)
 #define NS_PER_MS      1000000
 #define RECYCLE_SPREAD 0.2 /* max_requests +/- half of this */
 #define BUSY_TRIES     5

@@ -13,6 +13,11 @@
 #define BEAT_CASCADED "cascaded"
 #define BEAT_POOL     "pool"
 
+/* Every part beats at least this often, as far as it gets to: cascaded at each tick
+ * (cascaded.tick), every worker of the pool by a timer. The least node.outage_gap is twice as long.
+ */
+#define BEAT_S 5
+
 /* Writes NAME's beat, and the end of a gap if there was one. */
 enum cs_err db_beat(
     struct db *db, const char *name, const struct conf *conf, struct fault *f) cs_mustcheck;

@@ -5,6 +5,13 @@
  */
 #include "db/db_view.h"
 
+#include "base/parse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DAY_S 86400
+
 static const struct view_col allocation_cols[] = {
 	{ "allocation_id", VIEW_TEXT },
 	{ "id", VIEW_TEXT },
@@ -268,19 +275,57 @@ db_view_tasks(struct db *db, struct db_rows *rows, struct fault *f)
 	return DB_QUERY(db, f, rows, STMT_VIEW_TASKS);
 }
 
-enum cs_err
-db_view_feed_status(struct db *db, const char *feed_id, int64_t limit, int64_t offset,
+bool
+view_feed_place(const char *text, struct view_feed_place *out)
+{
+	const char *time = text != NULL ? strchr(text, ' ') : NULL;
+	char began[sizeof("-9223372036854775808")];
+
+	if (time == NULL || (size_t)(time - text) >= sizeof(began))
+		return false;
+	snprintf(began, sizeof(began), "%.*s", (int)(time - text), text);
+	time++;
+	*out = (struct view_feed_place){ .updated = *time != '\0' };
+	return parse_int(began, DAY_S, INT64_MAX, &out->began) &&
+	       (!out->updated || parse_int(time, INT32_MIN, INT32_MAX, &out->update_time));
+}
+
+/*
+ * What follows P: the rest of those updated at the same time, then of each range of the order what
+ * is above a bound. Of a range that lies before P nothing is: its lower bound is its upper one.
+ */
+static enum cs_err
+feeds_after(struct db *db, const struct view_feed_place *p, const struct view_page *page,
     struct db_rows *rows, struct fault *f)
 {
+	const int64_t day_ago = p->began - DAY_S, time = p->update_time;
+	const bool unknown = !p->updated || time <= 0, stale = !unknown && time <= day_ago;
+	const int64_t above_stale = stale ? time : day_ago;
+	const int64_t above_unknown = stale || !p->updated ? INT64_MIN : unknown ? time : 0;
+	const int64_t above_recent = unknown || stale ? day_ago : time;
+	const struct db_arg limit = A_I(page->limit);
+
+	return DB_QUERY(db, f, rows, STMT_VIEW_STATUS_AFTER, A_I(p->began),
+	    p->updated ? A_I(time) : A_NULL, A_S(page->id), limit, A_I(above_stale), A_I(day_ago),
+	    limit, A_I(stale), limit, A_I(above_unknown), limit, A_I(above_recent), limit, limit);
+}
+
+enum cs_err
+db_view_feed_status(struct db *db, const char *feed_id, const struct view_page *page,
+    struct db_rows *rows, struct fault *f)
+{
+	struct view_feed_place place;
 	int64_t reach;
 
 	if (feed_id != NULL)
-		return DB_QUERY(
-		    db, f, rows, STMT_VIEW_STATUS_F, A_S(feed_id), A_I(limit), A_I(offset));
-	if (__builtin_add_overflow(limit, offset, &reach))
+		return DB_QUERY(db, f, rows, STMT_VIEW_STATUS_F, A_S(feed_id), A_I(page->limit),
+		    A_I(page->offset));
+	if (page->id != NULL && view_feed_place(page->at, &place))
+		return feeds_after(db, &place, page, rows, f);
+	if (__builtin_add_overflow(page->limit, page->offset, &reach))
 		reach = INT64_MAX;
 	return DB_QUERY(db, f, rows, STMT_VIEW_STATUS_ALL, A_I(reach), A_I(reach), A_I(reach),
-	    A_I(limit), A_I(offset));
+	    A_I(page->limit), A_I(page->offset));
 }
 
 enum cs_err

@@ -26,9 +26,10 @@ struct view {
 	size_t ncols;
 };
 
-/* The columns that these are sorted by; ids are the first ones. */
+/* The columns that these are sorted by; ids are the first ones. That of feeds is not shown. */
 #define VIEW_ALLOCATION_TIME 17
 #define VIEW_SYNC_TIME	     8
+#define VIEW_FEED_PLACE	     12
 extern const struct view view_allocation, view_attempt, view_beat, view_occurrence;
 extern const struct view view_pulled_feed, view_pulled_task, view_sync, view_feed_status;
 
@@ -43,13 +44,25 @@ struct view_filter {
 	const char *task_id, *node_id, *status;
 };
 
-/* Which rows of a listing: up to LIMIT from OFFSET on, or (ID not NULL) behind the row of this time
- * and id. Rows without a time come last. */
+/* Which rows of a listing: up to LIMIT from OFFSET on, or (ID not NULL) behind the row of this
+ * place and id. The place is a time, rows without one come last; of feeds it is a view_feed_place.
+ */
 struct view_page {
 	int64_t limit, offset;
 	const char *id;
 	const char *at; /* NULL: it has none */
 };
+/*
+ * A feed's place in a walk over pages. The classes are as they were when the walk began: else time
+ * would move feeds over their bounds, to where the walk has been, and it would miss them.
+ */
+struct view_feed_place {
+	int64_t began; /* unix time */
+	bool updated;  /* has an update_time */
+	int64_t update_time;
+};
+/* Takes the column's TEXT (NULL: false) apart: "<began> <update_time or nothing>". */
+bool view_feed_place(const char *text, struct view_feed_place *out);
 
 /* A page of view_allocation, newest first. */
 enum cs_err db_view_allocations(struct db *db, const struct view_filter *filter,
@@ -78,9 +91,9 @@ enum cs_err db_view_sync(struct db *db, const struct view_sync_filter *filter,
 enum cs_err db_view_sync_total(struct db *db, const struct view_sync_filter *filter, int64_t max,
     int64_t *total, struct fault *f) cs_mustcheck;
 
-/* A page of view_feed_status, those most in need of an update first (FEED_ID: that one only); and
- * how many there are, counted up to MAX. */
-enum cs_err db_view_feed_status(struct db *db, const char *feed_id, int64_t limit, int64_t offset,
+/* A page of view_feed_status, those most in need of an update first (FEED_ID: that one only, by
+ * offset); and how many there are, counted up to MAX. PAGE's place must be one, see above. */
+enum cs_err db_view_feed_status(struct db *db, const char *feed_id, const struct view_page *page,
     struct db_rows *rows, struct fault *f) cs_mustcheck;
 enum cs_err db_view_feed_status_total(
     struct db *db, const char *feed_id, int64_t max, int64_t *total, struct fault *f) cs_mustcheck;

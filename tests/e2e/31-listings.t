@@ -6,7 +6,7 @@ import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
-from cascade import GUIDE, WERSS, run  # noqa: E402
+from cascade import GUIDE, WERSS, run, wait_for  # noqa: E402
 
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$")
 FIELDS = {
@@ -95,11 +95,11 @@ def test_pages(s, t):
         s.table(t, [("GET", "/allocations?" + query, admin, None, 422, {"data.field": query.split("=")[0]})])
 
 
-def walk(client, query):
-    """Every id by cursors, page after page, and the answers."""
-    rows, answers, cursor = [], [], None
+def walk(client, query, path="/allocations", cursor=None):
+    """Every id (behind CURSOR) by cursors, page after page, and the answers."""
+    rows, answers = [], []
     while cursor or not answers:
-        answers.append(client.get("/allocations?" + query + ("&cursor=" + cursor if cursor else "")))
+        answers.append(client.get(path + "?" + query + ("&cursor=" + cursor if cursor else "")))
         rows += ids(answers[-1])
         cursor = answers[-1]["data.page"].get("next_cursor")
     return rows, answers
@@ -132,9 +132,12 @@ def test_cursors(s, t):
          "rows that come and go move no page, not even the cursor's own")
     t.eq(ids(admin.get("/allocations?task_id=cur&limit=3&cursor=" + cursor)), every[100:103], "the limit may change")
     t.ok(re.match(r"^[A-Za-z0-9_-]+$", cursor), "a cursor needs no escapes", cursor)
-    for bad in ("x", "=", "AA==", cursor + "=", cursor[:-1], cursor[1:], "A" * 3000, "MjAyNg", "%0A", "b2RkCmM", cursor + "AA", "CgA", "Cg"):
+    for bad in ("x", "=", "AA==", cursor + "=", cursor[:-1], cursor[1:], "A" * 3000, "MjAyNg", "%0A", "YW9kZApj", cursor + "AA", "CgA", "Cg"):
         answer = admin.get("/allocations?cursor=" + bad)
         t.eq((answer.status, answer["data.field"]), (422, "cursor"), "cursor %s is refused" % bad[:20], repr(answer))
+    for other in ("/sync-logs", "/feed-status"):
+        answer = admin.get("%s?cursor=%s" % (other, cursor))
+        t.eq((answer.status, answer["data.field"]), (422, "cursor"), "%s takes none of /allocations" % other, repr(answer))
     both = admin.get("/allocations?offset=0&cursor=" + cursor)
     t.eq((both.status, both["data.field"], both["data.reason"]), (422, "offset", "不能与 cursor 同时使用"), "offset beside it too")
     s.sql("DELETE FROM we_cascade_task_allocations WHERE task_id = 'cur'")
@@ -283,5 +286,63 @@ def test_many_counts(s, t):
     t.ok("counts_exact" not in exact and exact["failed_today"] < few["failed_today"], "fewer are exact", repr(exact))
 
 
+def set_feeds(s, count):
+    """COUNT feeds of every class, at times that many share, and what update_time may be besides."""
+    s.sql("DELETE FROM we_feeds")
+    s.sql("INSERT INTO we_feeds (id, mp_name, status, update_time) SELECT CONCAT('f', LPAD(seq * 7919 MOD 100003, 6, '0')),"
+          " 'n', 1, CASE seq MOD 10 WHEN 0 THEN NULL WHEN 1 THEN 0 WHEN 2 THEN -(seq MOD 3) WHEN 3 THEN 2147483647"
+          " WHEN 4 THEN UNIX_TIMESTAMP() - 172800 WHEN 5 THEN UNIX_TIMESTAMP() - 7200"
+          " ELSE UNIX_TIMESTAMP() - (seq * 7919 MOD 600000) END FROM seq_1_to_%d" % count)
+
+
+def test_feeds(s, t):
+    """how feeds stand, by cursor"""
+    admin = s.admin()
+    set_feeds(s, 400)
+    every = ids(admin.get("/feed-status?limit=200")) + ids(admin.get("/feed-status?limit=200&offset=200"))
+    t.eq(len(set(every)), 400, "400 feeds by offset")
+    for limit in (1, 3, 7, 37, 101, 199, 200):
+        rows, answers = walk(admin, "limit=%d" % limit, "/feed-status")
+        t.eq((rows == every, len(answers)), (True, -(-400 // limit)), "each feed once, in order, by %d" % limit)
+    t.ok("offset" not in answers[1]["data.page"] and answers[1]["data.total"] == 400, "by cursor there is no offset")
+    ranks = ["outdated", "stale", "unknown", "recent", "fresh"]
+    order = [ranks.index(f["update_status"]) for a in answers for f in a.data["list"]]
+    t.ok(order == sorted(order) and set(order) == set(range(5)), "in the order of their classes", order)
+    cursor = answers[0]["data.page.next_cursor"]
+    for path in ("/allocations", "/sync-logs"):
+        answer = admin.get("%s?cursor=%s" % (path, cursor))
+        t.eq((answer.status, answer["data.field"]), (422, "cursor"), "%s takes none of feeds" % path, repr(answer))
+    for bad in ("x", "=", cursor[1:], cursor[:-1], cursor + "AA", "A" * 3000, "ZgppZA", "ZjE4MDAwMDAwMDAKaWQ"):
+        answer = admin.get("/feed-status?cursor=" + bad)
+        t.eq((answer.status, answer["data.field"]), (422, "cursor"), "cursor %s is refused" % bad[:20], repr(answer))
+    for more, field in (("offset=0", "offset"), ("feed_id=" + every[0], "cursor")):
+        answer = admin.get("/feed-status?%s&cursor=%s" % (more, cursor))
+        t.eq((answer.status, answer["data.field"]), (422, field), "not with " + more, repr(answer))
+
+
+def test_feeds_on_the_move(s, t):
+    """feeds that change while somebody walks over them"""
+    admin = s.admin()
+    s.sql("DELETE FROM we_feeds")
+    s.sql("INSERT INTO we_feeds (id, mp_name, status, update_time) SELECT CONCAT('m', CHAR(96 + seq)), 'n', 1,"
+          " ELT(1 + (seq - 1) DIV 5, UNIX_TIMESTAMP() - 200000 + seq, NULL, UNIX_TIMESTAMP() - 86393, UNIX_TIMESTAMP() - 60)"
+          " FROM seq_1_to_20")
+    every = ["m" + c for c in "abcdefghijklmnopqrst"]
+    first = admin.get("/feed-status?limit=7")
+    t.eq(ids(first), every[:7], "the first page: the stale, and two of which nothing is known")
+    rest = walk(admin, "limit=7", "/feed-status", first["data.page.next_cursor"])[0]
+    t.eq(rest, every[7:], "and those behind it")
+    stale = wait_for(lambda: admin.get("/feed-status?feed_id=mk")["data.list.0.update_status"] == "stale", 30)
+    t.ok(stale and ids(admin.get("/feed-status?limit=7"))[5:] == every[10:12], "recent ones have become stale by now")
+    rows, answers = walk(admin, "limit=4", "/feed-status", first["data.page.next_cursor"])
+    t.eq(rows, every[7:], "a walk that goes on misses none of them")
+    t.eq([f["update_status"] for f in answers[0].data["list"]], ["unknown"] * 3 + ["stale"], "each is shown as it stands now")
+    s.sql("DELETE FROM we_feeds WHERE id IN ('mg', 'mi')")
+    s.sql("UPDATE we_feeds SET update_time = UNIX_TIMESTAMP() - 10 WHERE id IN ('mb', 'mk')")
+    t.eq(walk(admin, "limit=3", "/feed-status", first["data.page.next_cursor"])[0],
+         ["mh", "mj"] + every[11:] + ["mb", "mk"], "what is updated meanwhile comes among the fresh, what is gone not")
+    s.sql("DELETE FROM we_feeds WHERE id LIKE 'm%'")
+
+
 run(prepare, test_rows, test_filters, test_pages, test_cursors, test_access, test_attempts, test_counts, test_strange_rows,
-    test_many, test_many_counts, workers=2, cascaded=False)
+    test_many, test_many_counts, test_feeds, test_feeds_on_the_move, workers=2, cascaded=False)

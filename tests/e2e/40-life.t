@@ -249,6 +249,9 @@ def test_werss_mount(s, t):
         for body in (None, "", "null", "{}", {}):
             t.eq(node.post(path, body)["code"], 0, "%s with body %r" % (path, body))
     dispatch(s, "tw")
+    for client in (node, node.at("/api/v1/cascade")):
+        head = client.request("HEAD", "/pending-tasks")
+        t.eq((head.status, head["@Allow"], head.body), (405, "GET", b""), "HEAD, which would show nothing, takes nothing")
     one = node.get("/pending-tasks?limit=3")
     t.eq((one["code"], one["message"], type(one.data["feeds"])), (0, "获取任务成功", list),
          "pending-tasks answers one package whatever the limit")

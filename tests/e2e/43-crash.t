@@ -150,7 +150,8 @@ def test_outage_grace(s, t):
     package = wait_for(lambda: claim(node), 10)
     status(node, package, "executing")
     s.stop("cascaded")
-    time.sleep(8)
+    time.sleep(8)  # longer than node.offline_after, and as if longer than node.outage_gap
+    s.sql("UPDATE cascade_beat SET beat_at = beat_at - INTERVAL 10 SECOND WHERE name = 'cascaded'")
     s.start("cascaded")
     time.sleep(3)
     row = s.sql("SELECT status FROM we_cascade_task_allocations WHERE id = '%s'" % package["allocation_id"])
@@ -162,5 +163,5 @@ def test_outage_grace(s, t):
 
 run(test_kills, test_database_away, test_outage_grace, workers=3,
     env={"CASCADE_LEASE_CLAIM": "3s", "CASCADE_LEASE_EXECUTING": "30s", "CASCADE_NODE_OFFLINE_AFTER": "6s",
-         "CASCADE_NODE_OUTAGE_GAP": "5s", "CASCADE_NODE_TOUCH": "1s", "CASCADE_CASCADED_REFRESH": "1s",
+         "CASCADE_NODE_OUTAGE_GAP": "10s", "CASCADE_NODE_TOUCH": "1s", "CASCADE_CASCADED_REFRESH": "1s",
          "CASCADE_DATABASE_WAIT": "10s", "CASCADE_RETRY_BACKOFF": "1s", "CASCADE_DISPATCH_PREFER": "2s"})

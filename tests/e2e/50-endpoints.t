@@ -314,7 +314,7 @@ def test_feed_status_order(s, t):
     for mount in (GUIDE, WERSS, GUIDE):
         every = admin.at(mount).get("/feed-status")
         t.eq([(f["id"], f["update_status"]) for f in every.data["list"]], want, "in order, on " + mount)
-        t.eq((every.data["total"], every.data["page"]), (11, {"limit": 50, "offset": 0}), "with total and page")
+        t.eq((every.data["total"], every.data["page"]), (11, {"limit": 50, "offset": 0, "next_cursor": None}), "with total and page")
     t.eq(list(every.data["list"][0]), STATUS_FIELDS, "the fields of a row")
     for size in (1, 2, 3, 7):
         pages = [f["id"] for at in range(0, 11, size)
@@ -332,8 +332,8 @@ def test_feed_status_order(s, t):
     for _ in range(2):
         one = admin.get("/feed-status?feed_id=" + feeds[2])
         t.eq(([f["id"] for f in one.data["list"]], one.data["total"]), ([feeds[2]], 1), "one feed")
-    t.eq(admin.get("/feed-status?feed_id=nix").data, {"list": [], "total": 0, "page": {"limit": 50, "offset": 0}},
-         "no such feed")
+    t.eq(admin.get("/feed-status?feed_id=nix").data,
+         {"list": [], "total": 0, "page": {"limit": 50, "offset": 0, "next_cursor": None}}, "no such feed")
     access(s, t, "GET", "/feed-status", node=403)
 
 

@@ -193,8 +193,6 @@ class Contract:
             if answer.status != status:
                 return ["not %d, as of what is not described" % status]
             response, where = self.closed["components"]["responses"][said], said
-            if status == 405 and set(answer["@Allow"].split(", ")) != self.allow(mount, name):
-                return ["Allow: " + answer["@Allow"]]
         else:
             self.callers[operation.key].add(self.names.get(headers.get("Authorization"), "somebody"))
             response = operation.responses(self).get(answer.status)
@@ -203,13 +201,19 @@ class Contract:
             self.statuses[operation.key].add(answer.status)
             where = "%s %s" % (asked, name)
         wrong = self.judge_headers(response, answer)
+        if method == "HEAD" and operation and (answer.status == 405) == (method in self.allow(mount, name)):
+            wrong.append("is served or not, as is not described")
+        if answer.status == 405 and set(answer["@Allow"].split(", ")) != self.allow(mount, name):
+            wrong.append("Allow: " + answer["@Allow"])
         if method == "HEAD":
             return wrong + (["a body"] if answer.body else [])
         return wrong + self.judge_body(response, answer, mount, where)
 
     def allow(self, mount, path):
+        """The methods of a path. HEAD is one wherever GET is, but where a 405 is described: that is HEAD's."""
         methods = {m for where, m, p in self.operations if (where, p) == (mount, path)}
-        return methods | ({"HEAD"} if "GET" in methods else set())
+        get = self.operations.get((mount, "GET", path))
+        return methods | ({"HEAD"} if get and 405 not in get.responses(self) else set())
 
     def judge_headers(self, response, answer):
         wrong = []

@@ -133,6 +133,7 @@ class Route:
     def __init__(self, method, path, auth, body, flags):
         self.method, self.path, self.auth, self.body = method, path, auth, body
         self.top = "R_TOP" in flags
+        self.methods = {method, "HEAD"} if method == "GET" and "R_NO_HEAD" not in flags else {method}
 
 
 def routes():
@@ -140,6 +141,15 @@ def routes():
     with open(os.path.join(SOURCE, "fcgi", "routes.c")) as file:
         rows = re.findall(r'\{\s*M_(\w+),\s*"([^"]+)",\s*(\w+),\s*(\w+),\s*([\w| ]+),', file.read())
     return [Route(*row) for row in rows]
+
+
+def allowed():
+    """{path: the methods that it has} of what is below the mounts and not for everybody."""
+    every = {}
+    for r in routes():
+        if not r.top and r.auth != "AUTH_NONE":
+            every.setdefault(r.path, set()).update(r.methods)
+    return every
 
 
 def routed():

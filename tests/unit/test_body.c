@@ -97,11 +97,11 @@ test_passwords(void **state)
 static struct arena *arena;
 
 static enum cs_err
-read_page(const char *cursor, struct view_page *p)
+read_page(const struct listing *l, const char *cursor, struct view_page *p)
 {
 	struct req q = { .query = { { "cursor", cursor } }, .nquery = 1 };
 	struct ctx c = { .arena = arena, .req = &q };
-	enum cs_err rc = page_read(&c, p);
+	enum cs_err rc = page_read(&c, l, p);
 
 	if (rc != CS_OK)
 		assert_string_equal(c.fault.field, "cursor");
@@ -126,19 +126,60 @@ test_cursors(void **state)
 
 	(void)state;
 	arena = arena_new(1 << 20);
-	assert_int_equal(read_page(ENCODE("2026-01-01T00:00:00\nid"), &p), CS_OK);
+	assert_int_equal(
+	    read_page(&page_allocations, ENCODE("a2026-01-01T00:00:00\nid"), &p), CS_OK);
 	assert_string_equal(p.at, "2026-01-01T00:00:00");
 	assert_string_equal(p.id, "id");
 	assert_int_equal(p.limit, 51);
-	assert_int_equal(read_page(ENCODE("\nid\nx"), &p), CS_OK);
+	assert_int_equal(read_page(&page_syncs, ENCODE("s\nid\nx"), &p), CS_OK);
 	assert_null(p.at);
 	assert_string_equal(p.id, "id\nx");
 
-	const char *const bad[] = { ENCODE("2026-01-01T00:00:00\n"), ENCODE("2026-01-01T00:00:00"),
-		ENCODE("2026-13-01T00:00:00\nid"), ENCODE("3\nid"), ENCODE("\n"), ENCODE("\ni\0d"),
-		ENCODE("\n\xff"), "A", "AA=", "CgA.", "Cg A" };
+	const char *const bad[] = { ENCODE("a2026-01-01T00:00:00\n"),
+		ENCODE("a2026-01-01T00:00:00"), ENCODE("a2026-13-01T00:00:00\nid"),
+		ENCODE("a3\nid"), ENCODE("a\n"), ENCODE("a\ni\0d"), ENCODE("a\n\xff"),
+		ENCODE("\nid"), ENCODE("s\nid"), ENCODE("f1800000000 \nid"), "A", "AA=", "CgA.",
+		"Cg A" };
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_int_equal(read_page(bad[i], &p), CS_EINVALID);
+		assert_int_equal(read_page(&page_allocations, bad[i], &p), CS_EINVALID);
+	arena_free(arena);
+}
+
+static void
+test_feed_cursors(void **state)
+{
+	static const struct {
+		const char *text;
+		struct view_feed_place want;
+	} good[] = {
+		{ "1800000000 ", { 1800000000, false, 0 } },
+		{ "1800000000 0", { 1800000000, true, 0 } },
+		{ "86400 -2147483648", { 86400, true, INT32_MIN } },
+		{ "9223372036854775807 2147483647", { INT64_MAX, true, INT32_MAX } },
+	};
+	static const char *const bad[] = { "", " ", "1800000000", " 1800000000", "86399 ", "x 1",
+		"1800000000  1", "1800000000 1 ", "1800000000 2147483648", "-1800000000 1",
+		"9223372036854775808 1", "000000000000001800000000 1", "2026-01-01T00:00:00" };
+	struct view_feed_place place;
+	struct view_page p;
+
+	(void)state;
+	arena = arena_new(1 << 20);
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		const char *text = arena_printf(arena, "f%s\nid", good[i].text);
+
+		assert_int_equal(read_page(&page_feeds, encode(text, strlen(text)), &p), CS_OK);
+		assert_true(view_feed_place(p.at, &place));
+		assert_int_equal(place.began, good[i].want.began);
+		assert_int_equal(place.updated, good[i].want.updated);
+		assert_int_equal(place.update_time, good[i].want.update_time);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		const char *text = arena_printf(arena, "f%s\nid", bad[i]);
+
+		assert_int_equal(
+		    read_page(&page_feeds, encode(text, strlen(text)), &p), CS_EINVALID);
+	}
 	arena_free(arena);
 }
 
@@ -149,6 +190,7 @@ main(void)
 		cmocka_unit_test(test_inflate_bounds),
 		cmocka_unit_test(test_passwords),
 		cmocka_unit_test(test_cursors),
+		cmocka_unit_test(test_feed_cursors),
 	};
 
 	return cmocka_run_group_tests_name("body", tests, NULL, NULL);

@@ -205,6 +205,8 @@ test_file_errors(void **state)
 		{ "lease: { claim = -1; };", 1, "lease.claim: should be a duration" },
 		{ "lease: { claim = \"2d\"; };", 1, "of 1 to 86400 seconds" },
 		{ "lease: { claim = true; };", 1, "lease.claim: should be a duration" },
+		{ "node: { outage_gap = \"9s\"; };", 1, "of 10 to 3600 seconds" },
+		{ "cascaded: { tick = \"6s\"; };", 1, "of 1 to 5 seconds" },
 		{ "server: { body_max = \"1x\"; };", 1, "server.body_max: should be a size" },
 		{ "server: { body_max = 1023; };", 1, "of 1024 to 16777216 bytes" },
 		{ "auth: { admin_roles = []; };", 1, "auth.admin_roles: should be a list" },

@@ -419,15 +419,14 @@ test_success(void **state)
 	q.mount = NULL;
 	res.no_store = true;
 	jw_obj(&res.w);
-	res_page(&c, DB_TOTAL_MAX + 1, 50, 100);
+	res_total(&c, DB_TOTAL_MAX + 1);
 	jw_obj_end(&res.w);
 	res_ok(&c, MSG_SUCCESS);
 	response_build(&r, &c);
-	assert_string_equal(r.body.data,
-	    "{\"code\":200,\"message\":\"success\",\"data\":{\"total\":10000,\"total_exact\":false,"
-	    "\"page\":{\"limit\":50,\"offset\":100}}}");
+	assert_string_equal(r.body.data, "{\"code\":200,\"message\":\"success\",\"data\":{"
+					 "\"total\":10000,\"total_exact\":false}}");
 	assert_string_equal(r.header.data,
-	    "Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: 108\r\n"
+	    "Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: 75\r\n"
 	    "X-Request-Id: id-1\r\nCache-Control: no-store\r\n\r\n");
 
 	response_reset(&res);

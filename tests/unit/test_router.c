@@ -76,6 +76,8 @@ test_rows_are_well_formed(void **state)
 			assert_int_not_equal(r->op, SYNC_NONE);
 		if (r->method == M_GET)
 			assert_int_equal(r->body, BODY_NONE);
+		else
+			assert_false(r->flags & R_NO_HEAD);
 		if (r->flags & R_TOP)
 			assert_int_equal(r->auth, AUTH_NONE);
 		else if (r->handler != h_login && r->handler != h_openapi)
@@ -152,6 +154,9 @@ test_refusals(void **state)
 		{ "PATCH", "/nodes/x", "GET, HEAD, PUT, DELETE" },
 		{ "", "/nodes/x", "GET, HEAD, PUT, DELETE" },
 		{ "GET", "/heartbeat", "POST" },
+		{ "HEAD", "/heartbeat", "POST" },
+		{ "HEAD", "/pending-tasks", "GET" },
+		{ "POST", "/pending-tasks", "GET" },
 	};
 	struct arena *a = arena_new(1 << 20);
 	struct req q;
