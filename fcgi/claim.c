@@ -79,8 +79,8 @@ candidates_free(struct candidates *l)
 static enum cs_err
 suits(struct ctx *c, const struct db_candidate *d, bool *out)
 {
-	*out = true;
-	if (!d->fresh)
+	*out = !prefer_has_node(d->back, c->who.node);
+	if (!d->fresh || !*out)
 		return CS_OK;
 	if (prefer_is_elsewhere(d->preferred, c->who.node)) {
 		*out = false;
@@ -149,7 +149,7 @@ take(struct ctx *c, struct db_candidate *d, struct walk *w)
 	if (taken != 0)
 		return CS_OK;
 	TRY(db_alloc_load(c->db, c->who.node, &load, &c->fault));
-	w->full = load.draining || load.open >= load.capacity;
+	w->full = load.draining || load.on_hold || load.open >= load.capacity;
 	if (!w->full)
 		d->seq = 0;
 	return CS_OK;
@@ -304,8 +304,9 @@ claim_next(
 {
 	struct walk w = { .package = package };
 
-	*load = (struct db_load){ c->who.open_count, c->who.max_capacity, c->who.draining };
-	if (!load->draining)
+	*load = (struct db_load){ c->who.open_count, c->who.max_capacity, c->who.draining,
+		c->who.on_hold };
+	if (!load->draining && !load->on_hold)
 		TRY(walk_all(c, &w, load->open < load->capacity));
 	*seq = w.seq;
 	if (w.seq != 0)
@@ -313,6 +314,8 @@ claim_next(
 	TRY(db_alloc_load(c->db, c->who.node, load, &c->fault));
 	if (load->draining)
 		*why = MSG_NO_WORK_DRAINING;
+	else if (load->on_hold)
+		*why = MSG_NO_WORK_ON_HOLD;
 	else if (load->open >= load->capacity)
 		*why = MSG_NO_WORK_FULL;
 	else

@@ -59,6 +59,7 @@ struct principal {
 	int64_t open_count;
 	int64_t max_capacity;
 	bool draining;
+	bool on_hold;	    /* it asked for no work for now */
 	bool touch_due;	    /* last sign of life is older than node.touch: write one */
 	bool heartbeat_due; /* the same of the last heartbeat */
 };

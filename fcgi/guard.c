@@ -69,6 +69,7 @@ enter_node(struct ctx *c, const struct db_auth_node *n)
 		.open_count = n->open_count,
 		.max_capacity = n->max_capacity,
 		.draining = n->draining,
+		.on_hold = n->on_hold,
 		.touch_due = n->touch_due,
 		.heartbeat_due = n->heartbeat_due,
 	};

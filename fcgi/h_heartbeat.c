@@ -13,6 +13,7 @@
 struct heartbeat {
 	const char *callback;
 	const struct jx *holding;
+	int64_t hold_s; /* -1: not given */
 };
 
 static enum cs_err
@@ -21,6 +22,7 @@ read_body(struct ctx *c, struct heartbeat *in)
 	static const struct jx_field fields[] = {
 		{ "callback_url", JX_STR, JX_URL, offsetof(struct heartbeat, callback), 0, 500 },
 		{ "holding", JX_ARR, 0, offsetof(struct heartbeat, holding), 0, 100000 },
+		{ "hold_s", JX_INT, 0, offsetof(struct heartbeat, hold_s), 0, HOLD_MAX_S },
 	};
 	char field[48];
 
@@ -54,7 +56,7 @@ write_wishes(struct ctx *c)
 enum cs_err
 h_heartbeat(struct ctx *c)
 {
-	struct heartbeat in = { 0 };
+	struct heartbeat in = { .hold_s = -1 };
 	const char *holding = NULL;
 
 	TRY(read_body(c, &in));
@@ -63,8 +65,9 @@ h_heartbeat(struct ctx *c)
 		if (holding == NULL)
 			return cs_detail(&c->fault, CS_ENOMEM, "holding");
 	}
-	if (c->who.heartbeat_due || in.callback != NULL || holding != NULL)
-		TRY(db_heartbeat(c->db, c->conf, c->who.node, in.callback, holding, &c->fault));
+	if (c->who.heartbeat_due || in.callback != NULL || holding != NULL || in.hold_s >= 0)
+		TRY(db_heartbeat(
+		    c->db, c->conf, c->who.node, in.callback, holding, in.hold_s, &c->fault));
 	write_wishes(c);
 	return res_ok(c, MSG_SUCCESS);
 }

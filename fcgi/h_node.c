@@ -61,6 +61,7 @@ render_node(struct ctx *c, const struct db_node *n)
 	jw_kint(w, "max_capacity", n->max_capacity);
 	jw_kstr(w, "callback_url", n->callback_url);
 	jw_kbool(w, "draining", n->draining);
+	jw_kstr(w, "hold_until", n->hold_until);
 	jw_kbool(w, "online", n->online);
 	jw_kstr(w, "last_seen_at", n->last_seen_at);
 	jw_obj_end(w);

@@ -20,7 +20,7 @@ struct report {
 	const char *allocation_id;
 	const char *task_id;	/* NULL: not given */
 	int64_t attempt;	/* echoed by our own children; 0: not given */
-	enum alloc_event event; /* EV_EXECUTING, EV_COMPLETED or EV_FAILED ... */
+	enum alloc_event event; /* EV_EXECUTING, EV_COMPLETED, EV_FAILED, EV_RELEASED ... */
 	enum alloc_event late;	/* ... and the same from a former holder */
 	const char *outcome;	/* of an attempt for which it was accepted before; NULL: none */
 	const struct jx *results;
@@ -31,7 +31,9 @@ static const struct report kinds[] = {
 	{ .event = EV_EXECUTING, .late = EV_LATE_EXECUTING },
 	{ .event = EV_COMPLETED, .late = EV_LATE_COMPLETED, .outcome = "completed" },
 	{ .event = EV_FAILED, .late = EV_LATE_FAILED, .outcome = "failed" },
+	{ .event = EV_RELEASED, .late = EV_LATE_FAILED, .outcome = "released" },
 };
+enum { KIND_EXECUTING, KIND_COMPLETED, KIND_FAILED, KIND_RELEASED };
 static const char *const kind_names[] = { "executing", "completed", "failed" };
 
 static void
@@ -123,6 +125,9 @@ decide(struct ctx *c, const struct db_alloc *al, const struct report *r, bool *w
 		return refuse(c, al);
 	if (r->attempt != 0 && r->attempt != al->attempt)
 		return cs_fail(&c->fault, CS_ECONFLICT, MSG_WRONG_ATTEMPT, (int)al->attempt);
+	/* what it handed back it is not to take again by a report that was under way */
+	if (event == EV_LATE_EXECUTING && strcmp(al->mine_outcome, "released") == 0)
+		return refuse(c, al);
 	if (alloc_rule(al->state, event)->verdict == ALLOC_REFUSE)
 		return refuse(c, al);
 	TRY(apply(c, al, r, event, done));
@@ -163,14 +168,17 @@ h_task_status(struct ctx *c)
 {
 	struct in {
 		const char *id, *status, *error;
-		int64_t attempt;
-	} in = { 0 };
+		int64_t attempt, hold_s;
+		bool released;
+	} in = { .hold_s = -1 };
 	static const struct jx_field fields[] = {
 		{ "allocation_id", JX_STR, JX_REQUIRED | JX_NONEMPTY, offsetof(struct in, id), 0,
 		    255 },
 		{ "status", JX_STR, JX_REQUIRED, offsetof(struct in, status), 0, 0 },
 		{ "error_message", JX_STR, 0, offsetof(struct in, error), 0, 0 },
 		{ "attempt", JX_INT, 0, offsetof(struct in, attempt), 1, 65535 },
+		{ "released", JX_BOOL, 0, offsetof(struct in, released), 0, 0 },
+		{ "hold_s", JX_INT, 0, offsetof(struct in, hold_s), 0, HOLD_MAX_S },
 	};
 	struct report r = { 0 };
 	size_t kind = 0;
@@ -180,10 +188,15 @@ h_task_status(struct ctx *c)
 		kind++;
 	if (kind == ARRAY_LEN(kind_names))
 		return cs_bad(&c->fault, "status", MSG_R_CHOICE, "executing, completed, failed");
+	if (in.released && kind != KIND_FAILED)
+		return cs_bad(&c->fault, "released", MSG_R_ONLY_FAILED);
+	if (in.hold_s >= 0 && !in.released)
+		return cs_bad(&c->fault, "hold_s", MSG_R_ONLY_RELEASED);
 	r.allocation_id = in.id;
 	r.attempt = in.attempt;
-	set_kind(&r, kind);
-	if (r.event == EV_FAILED && in.error != NULL && in.error[0] != '\0')
+	set_kind(&r, in.released ? KIND_RELEASED : kind);
+	r.end.hold_s = in.hold_s > 0 ? in.hold_s : 0;
+	if (kind == KIND_FAILED && in.error != NULL && in.error[0] != '\0')
 		r.end.error = in.error;
 	return report(c, &r, MSG_STATUS_UPDATED);
 }
@@ -271,7 +284,7 @@ judge_results(struct ctx *c, struct report *r, const struct db_alloc *al)
 		error = error != NULL ? error : result_error(v);
 		failed++;
 	}
-	set_kind(r, 1);
+	set_kind(r, KIND_COMPLETED);
 	r->end.error = r->end.failed_feeds = r->end.failed_error = NULL;
 	if (failed == 0)
 		return CS_OK;
@@ -280,7 +293,7 @@ judge_results(struct ctx *c, struct report *r, const struct db_alloc *al)
 	TRY(jx_parse(al->feed_ids, strlen(al->feed_ids), &doc, &c->fault));
 	const char *feeds = failed_feeds(c, r->results, jx_root(doc), &all);
 	if (failed == n || all) {
-		set_kind(r, 2);
+		set_kind(r, KIND_FAILED);
 		r->end.error = error;
 	} else if (feeds != NULL) {
 		r->end.failed_feeds = feeds;
@@ -334,7 +347,7 @@ h_report_completion(struct ctx *c)
 	r.task_id = in.task;
 	r.attempt = in.attempt;
 	r.results = in.results;
-	set_kind(&r, 1);
+	set_kind(&r, KIND_COMPLETED);
 	if (in.results != NULL)
 		r.end.result = jx_text(in.results, c->arena);
 	log.node_id = c->who.node_id;

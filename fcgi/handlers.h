@@ -5,6 +5,8 @@
 
 #include "fcgi/ctx.h"
 
+#define HOLD_MAX_S 86400 /* for so long at most a node may ask to be spared */
+
 /* h_health.c */
 enum cs_err h_healthz(struct ctx *c);
 enum cs_err h_readyz(struct ctx *c);

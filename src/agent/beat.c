@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Heartbeats: whatever the work does and however long it takes, the parent hears of us, and of what
- * we hold. What a heartbeat leaves out lapses, so one that was composed before a claim was answered
- * is followed by another at once.
+ * we hold, and for how long we want no more. What a heartbeat leaves out lapses, so one that was
+ * composed before a claim was answered is followed by another at once.
  */
 #include "agent/parent.h"
 #include "base/clock.h"
@@ -48,6 +48,7 @@ on_done(struct node *n, void *arg cs_unused, const struct parent_answer *a)
 	n->beating = false;
 	if (a->verdict == PARENT_OK) {
 		n->beats++;
+		n->held = n->beat_held;
 		obey(n, a->data);
 	}
 	if (a->verdict == PARENT_REFUSED)
@@ -60,8 +61,9 @@ on_done(struct node *n, void *arg cs_unused, const struct parent_answer *a)
 }
 
 static void
-write_body(const struct node *n, struct buf *b)
+write_body(struct node *n, struct buf *b)
 {
+	int64_t hold = hold_node_s(n);
 	struct jw w;
 
 	jw_init(&w, b);
@@ -75,6 +77,10 @@ write_body(const struct node *n, struct buf *b)
 			jw_str(&w, a->allocation);
 	}
 	jw_arr_end(&w);
+	n->beat_held = hold > 0;
+	/* the first one also ends what an earlier process asked for */
+	if (hold > 0 || n->held || n->beats == 0)
+		jw_kint(&w, "hold_s", hold < HOLD_MAX_S ? hold : HOLD_MAX_S);
 	jw_obj_end(&w);
 }
 

@@ -2,9 +2,8 @@
 /*
  * Claims: as many as there are free slots, in one call, under a key that is in the spool before it
  * is sent, so that an answer that was lost is asked for again and not claimed anew. What is handed
- * to us a second time, because the parent had given us up, is not collected a second time. Feeds
- * that may not be touched for now are not begun, and left out of what we say we hold: they lapse
- * and go elsewhere, which counts as no failure.
+ * to us a second time, because the parent had given us up, is not collected a second time. While
+ * nothing may be touched the parent is told so (beat.c) and nothing is claimed.
  */
 #include "agent/parent.h"
 #include "base/clock.h"
@@ -127,24 +126,6 @@ feeds_of(const struct jx *package, struct arena *arena)
 	return text;
 }
 
-/* Is there a feed in it that may not be taken now? */
-static bool
-is_held(struct node *n, const struct jx *package)
-{
-	const struct jx *feeds = jx_get(package, "feeds");
-	int64_t now = clock_wall_s();
-
-	if (spool_held_until(n->spool, "", now) != 0)
-		return true;
-	for (size_t i = 0; i < jx_len(feeds); i++) {
-		const char *id = jx_str(jx_get(jx_at(feeds, i), "id"));
-
-		if (id != NULL && spool_held_until(n->spool, id, now) != 0)
-			return true;
-	}
-	return false;
-}
-
 /* False: try all of it again later. */
 static bool
 take_package(struct node *n, struct got *got, const struct jx *package, struct arena *arena)
@@ -168,10 +149,6 @@ take_package(struct node *n, struct got *got, const struct jx *package, struct a
 			return false;
 		old->number = a.number;
 		old->revoked = old->acked = false;
-		return true;
-	}
-	if (is_held(n, package)) {
-		log_info("claim", "%s: not taken, its feed is on hold here", a.allocation);
 		return true;
 	}
 	a.package = jx_text(package, arena);
@@ -276,18 +253,15 @@ have_key(struct node *n, int64_t limit)
 	return true;
 }
 
-/* May this node touch no feed at all for now? */
+/* May nothing be claimed for now? The parent hears of it, and of the end, before the next claim. */
 static bool
 on_hold(struct node *n)
 {
-	struct account_turn turn = { 0 };
-	struct fault f = { 0 };
+	bool hold = hold_node_s(n) > 0;
 
-	if (spool_held_until(n->spool, "", clock_wall_s()) != 0)
-		return true;
-	if (strcmp(n->conf->executor, "wechat") != 0)
-		return false;
-	return account_look(&n->account, &turn, &f) == CS_OK && turn.state != ACCOUNT_FREE;
+	if (hold != n->held)
+		n->beat_due_ms = 0;
+	return hold || n->held;
 }
 
 void

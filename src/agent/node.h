@@ -41,6 +41,7 @@ struct attempt {
 	bool acked;	    /* the parent knows that it is executed */
 	bool recovered;	    /* by an earlier process: it begins only when it is acked */
 	bool revoked;	    /* the parent takes no report any more */
+	bool has_result;    /* its executor has said how a feed went */
 	bool stopping;	    /* its executor was told to end */
 	bool wants_message; /* its feeds owe one each, when they succeed */
 	bool owes_message;  /* at least one is not sent, nor given up */
@@ -89,6 +90,7 @@ struct node {
 
 	/* heartbeats */
 	bool beating, beat_again, drain;
+	bool beat_held, held; /* the one under way asks for no work; the last one answered did */
 	int64_t beat_due_ms, beat_every_s, clock_off_s;
 	int beats; /* answered */
 
@@ -127,6 +129,13 @@ bool attempt_waits(const struct node *n, const struct attempt *a, enum attempt_s
 size_t attempt_count(const struct node *n, enum attempt_state below);
 void attempt_log(
     enum log_level level, const struct attempt *a, const char *event, const char *text);
+
+/* --- hold.c: what may not be touched for now --- */
+#define HOLD_MAX_S 86400 /* as much of it as the parent is told at a time */
+/* Seconds for which nothing is to be begun; 0: something may be. */
+int64_t hold_node_s(struct node *n);
+/* The same of A: nothing at all, or one of its feeds. */
+int64_t hold_attempt_s(const struct attempt *a);
 
 /* --- work.c: executors --- */
 void work_step(struct node *n);

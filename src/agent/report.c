@@ -215,6 +215,7 @@ upload(struct attempt *a)
 struct results {
 	struct jw w;
 	int64_t articles;
+	size_t n;
 	char *log; /* goes with the first failure */
 };
 
@@ -242,6 +243,7 @@ add_result(void *arg, const struct spool_result *r)
 	}
 	jw_obj_end(w);
 	out->articles += r->articles;
+	out->n++;
 }
 
 static void
@@ -259,17 +261,48 @@ finish(struct attempt *a, const char *how)
 }
 
 static void
-on_reported(struct node *n cs_unused, void *arg, const struct parent_answer *answer)
+on_told(struct attempt *a, const struct parent_answer *answer, const char *how)
 {
-	struct attempt *a = arg;
-
 	a->calling = false;
 	if (answer->verdict == PARENT_LATER)
 		put_off(a, answer);
 	else if (answer->verdict == PARENT_REFUSED)
 		revoke(a, answer);
 	else
-		finish(a, "reported");
+		finish(a, how);
+}
+
+static void
+on_reported(struct node *n cs_unused, void *arg, const struct parent_answer *answer)
+{
+	on_told(arg, answer, "reported");
+}
+
+static void
+on_released(struct node *n cs_unused, void *arg, const struct parent_answer *answer)
+{
+	on_told(arg, answer, "handed back");
+}
+
+/* Hands A back: nothing of it was done. */
+static bool
+release(struct attempt *a)
+{
+	char *why = spool_ending(a->node->spool, a->seq);
+	int64_t hold = a->node->stop ? 0 : hold_attempt_s(a);
+	struct buf b = { 0 };
+	struct jw w;
+
+	if (why == NULL)
+		return false;
+	open_body(&w, &b, a);
+	jw_kstr(&w, "status", "failed");
+	jw_kbool(&w, "released", true);
+	jw_kint(&w, "hold_s", hold < HOLD_MAX_S ? hold : HOLD_MAX_S);
+	jw_kstr(&w, "error_message", why);
+	jw_obj_end(&w);
+	free(why);
+	return call(a, HTTP_PUT, "/task-status", &b, on_released);
 }
 
 static bool
@@ -289,9 +322,9 @@ report(struct attempt *a)
 	jw_kint(&r.w, "article_count", r.articles);
 	jw_obj_end(&r.w);
 	free(r.log);
-	if (!ok) {
+	if (!ok || (r.n == 0 && a->nfeeds > 0)) {
 		buf_free(&b);
-		return false;
+		return ok && release(a);
 	}
 	return call(a, HTTP_POST, "/report-completion", &b, on_reported);
 }

@@ -56,6 +56,7 @@ outcome_name(enum outcome o)
 		[OUTCOME_BANNED] = "banned",
 		[OUTCOME_TIMEOUT] = "timeout",
 		[OUTCOME_KILLED] = "killed",
+		[OUTCOME_UNBEGUN] = "not begun",
 	};
 
 	return names[o];

@@ -28,6 +28,7 @@ enum outcome {
 	OUTCOME_BANNED,	 /* exit 69: those without a result go back, and not to this node for now */
 	OUTCOME_TIMEOUT, /* those without a result have failed, as with the next */
 	OUTCOME_KILLED,	 /* by a signal, or by runner_stop() */
+	OUTCOME_UNBEGUN, /* none ran: the attempt is handed back */
 	OUTCOME__MAX
 };
 /* "done", "retry", …: stable, for logs. */

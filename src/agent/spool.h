@@ -16,7 +16,7 @@ struct spool;
 enum attempt_state {
 	ATTEMPT_CLAIMED, /* ours, and not begun */
 	ATTEMPT_RUNNING, /* its executor was started */
-	ATTEMPT_ENDED,	 /* all its feeds have a result */
+	ATTEMPT_ENDED,	 /* all its feeds have a result; none has: it is handed back */
 	ATTEMPT_STATE__MAX
 };
 const char *attempt_state_name(enum attempt_state s);
@@ -94,6 +94,8 @@ struct spool_result {
 };
 bool spool_results(struct spool *s, int64_t seq,
     void (*fn)(void *arg, const struct spool_result *r), void *arg) cs_mustcheck;
+/* How it ended, "outcome: why"; the caller's to free. NULL: failed. */
+char *spool_ending(struct spool *s, int64_t seq);
 /* The end of its log, at most MAX bytes; the caller's to free. NULL: none. */
 char *spool_log(struct spool *s, int64_t seq, size_t max);
 

@@ -59,6 +59,15 @@ spool_package(struct spool *s, int64_t seq)
 }
 
 char *
+spool_ending(struct spool *s, int64_t seq)
+{
+	auto_query *q =
+	    spool_query(s, "SELECT outcome || ': ' || why FROM attempt WHERE seq = ?", "i", seq);
+
+	return only_text(s, q);
+}
+
+char *
 spool_log(struct spool *s, int64_t seq, size_t max)
 {
 	auto_query *q =

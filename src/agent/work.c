@@ -14,6 +14,7 @@
 #define TEXT_MAX      500 /* characters */
 #define GRACE_S	      5
 #define DISK_RETRY_MS 1000
+#define RETRY_HOLD_S  30 /* exit 75: the feed is left alone for so long */
 
 static struct said *
 new_said(struct attempt *a, const char *feed, const char *text)
@@ -62,6 +63,7 @@ on_record(void *arg, const struct record *r)
 	} else if (r->type == RECORD_RESULT) {
 		s = said_shortly(a, r->feed_id, r->error);
 		s->what = SAID_RESULT;
+		a->has_result = true;
 		s->success = r->success;
 		s->count = r->article_count;
 	} else if (r->type == RECORD_HOLD) {
@@ -94,19 +96,38 @@ on_end(void *arg, enum outcome o, const char *why)
 
 /* --- to disk --- */
 
+/* For how long a feed without a result is left alone after END. */
+static int64_t
+hold_after(const struct attempt *a, const struct said *end)
+{
+	if (end->outcome == OUTCOME_BANNED)
+		return a->node->conf->banned_s;
+	return end->outcome == OUTCOME_RETRY ? RETRY_HOLD_S : 0;
+}
+
+/* Is END that of an attempt of which nothing was done, and that others may do? */
+static bool
+is_handed_back(const struct attempt *a, const struct said *end)
+{
+	if (end->outcome == OUTCOME_UNBEGUN)
+		return true;
+	return hold_after(a, end) > 0 && !a->has_result;
+}
+
 /* A feed about which nothing was said. */
 static bool
 conclude_feed(struct spool *s, const struct attempt *a, const char *feed, const struct said *end)
 {
+	int64_t now = clock_wall_s(), hold = hold_after(a, end);
 	char error[512];
 
 	if (end->outcome == OUTCOME_DONE)
 		return spool_result(s, a->seq, feed, true, -1, "");
 	snprintf(error, sizeof(error), "%s: %s", outcome_name(end->outcome), end->text);
-	if (end->outcome == OUTCOME_BANNED && spool_held_until(s, feed, clock_wall_s()) == 0 &&
-	    !spool_hold(s, feed, clock_wall_s() + a->node->conf->banned_s, error))
+	if (hold > 0 && spool_held_until(s, feed, now) == 0 &&
+	    !spool_hold(s, feed, now + hold, error))
 		return false;
-	return spool_result(s, a->seq, feed, false, -1, error);
+	return is_handed_back(a, end) || spool_result(s, a->seq, feed, false, -1, error);
 }
 
 static bool
@@ -174,6 +195,8 @@ take_effect(struct attempt *a, const struct said *r)
 	a->owes_message = spool_message_due(n->spool, a->seq, INT64_MAX, &m, &next);
 	if (r->outcome == OUTCOME_DONE)
 		attempt_log(LOG_LVL_INFO, a, "done", NULL);
+	else if (r->outcome == OUTCOME_UNBEGUN)
+		attempt_log(LOG_LVL_INFO, a, "unbegun", r->text);
 	else
 		node_error(n, a, outcome_name(r->outcome), "%s", r->text);
 	claim_soon(n);
@@ -270,12 +293,20 @@ work_step(struct node *n)
 	for (const struct attempt *a = n->attempts; a != NULL; a = a->next)
 		running += a->state == ATTEMPT_RUNNING;
 	for (struct attempt *a = n->attempts; a != NULL; a = a->next) {
-		if (a->state != ATTEMPT_CLAIMED || a->revoked || n->stop)
+		if (a->state != ATTEMPT_CLAIMED || a->revoked || a->said != NULL)
 			continue;
+		if (n->stop) {
+			say_end(a, OUTCOME_UNBEGUN, "its node is stopping");
+			continue;
+		}
 		if (running >= (size_t)n->conf->concurrency)
 			break;
 		if ((a->recovered && !a->acked) || attempt_waits(n, a, STAGE_ENDED))
 			continue;
+		if (hold_attempt_s(a) > 0) {
+			say_end(a, OUTCOME_UNBEGUN, "its feed is on hold here");
+			continue;
+		}
 		begin(n, a);
 		running++;
 	}

@@ -64,6 +64,8 @@ static const struct check {
 	{ "never_seen", LEVEL_WARN, TEXTS(NEVER_SEEN), SQL(NEVER_SEEN) },
 	{ "draining", LEVEL_FAIL, TEXTS(DRAINING),
 	    SQL(DRAINING, ARG(offline_after_s), ARG(offline_after_s)) },
+	{ "on_hold", LEVEL_FAIL, TEXTS(ON_HOLD),
+	    SQL(ON_HOLD, ARG(offline_after_s), ARG(offline_after_s)) },
 	{ "at_capacity", LEVEL_WARN, TEXTS(FULL), SQL(FULL, ARG(offline_after_s)) },
 	{ "no_claim", LEVEL_WARN, TEXTS(NO_CLAIM),
 	    SQL(NO_CLAIM, ARG(offline_after_s), ARG(prefer_s)) },

@@ -232,6 +232,7 @@ put_node(struct cli *c, const struct db_node *n)
 	out_bool(o, "is_active", MSG_T_ACTIVE, n->is_active);
 	out_bool(o, "online", MSG_T_ONLINE, n->online);
 	out_bool(o, "draining", MSG_NONE, n->draining);
+	out_str(o, "hold_until", MSG_NONE, n->hold_until);
 	out_int(o, "current_tasks", MSG_T_OPEN, n->open_count);
 	out_int(o, "max_capacity", MSG_T_CAPACITY, n->max_capacity);
 	out_json(o, "sync_config", MSG_NONE, n->sync_config != NULL ? n->sync_config : "{}");

@@ -79,6 +79,7 @@ put_nodes(struct cli *c)
 	} states[] = {
 		{ "online", "nodes_online", MSG_T_NODES_TAKE },
 		{ "draining", "nodes_draining", MSG_T_NODES_DRAINING },
+		{ "on_hold", "nodes_on_hold", MSG_T_NODES_ON_HOLD },
 		{ "offline", "nodes_offline", MSG_T_NODES_OFFLINE },
 		{ "inactive", "nodes_inactive", MSG_T_NODES_INACTIVE },
 	};

@@ -28,6 +28,7 @@ static const struct alloc_rule rules[ALLOC__MAX][EV__MAX] = {
 		[EV_UPLOAD] = { MOVE(ALLOC_EXECUTING) },
 		[EV_COMPLETED] = { END(ALLOC_COMPLETED, "completed") },
 		[EV_FAILED] = { RETRY(COUNT_FAILURE, "failed") },
+		[EV_RELEASED] = { RETRY(COUNT_NONE, "released") },
 		[EV_LAPSE] = { RETRY_LAPSE(COUNT_LOST, "unacknowledged") },
 		[EV_MAX_RUN] = { RETRY_LAPSE(COUNT_FAILURE, "max_run") },
 		[EV_NODE_LOST] = { RETRY(COUNT_LOST, "node_lost") },
@@ -42,6 +43,7 @@ static const struct alloc_rule rules[ALLOC__MAX][EV__MAX] = {
 		[EV_UPLOAD] = { RENEW },
 		[EV_COMPLETED] = { END(ALLOC_COMPLETED, "completed") },
 		[EV_FAILED] = { RETRY(COUNT_FAILURE, "failed") },
+		[EV_RELEASED] = { RETRY(COUNT_NONE, "released") },
 		[EV_LAPSE] = { RETRY_LAPSE(COUNT_FAILURE, "lapsed") },
 		[EV_MAX_RUN] = { RETRY_LAPSE(COUNT_FAILURE, "max_run") },
 		[EV_NODE_LOST] = { RETRY(COUNT_LOST, "node_lost") },
@@ -79,6 +81,7 @@ static const char *const event_names[] = {
 	[EV_UPLOAD] = "upload",
 	[EV_COMPLETED] = "completed",
 	[EV_FAILED] = "failed",
+	[EV_RELEASED] = "released",
 	[EV_LAPSE] = "lapse",
 	[EV_MAX_RUN] = "max_run",
 	[EV_NODE_LOST] = "node_lost",
@@ -130,6 +133,8 @@ alloc_retry(const struct alloc_rule *rule, const struct alloc_limits *lim, int f
 	if (rule->count == COUNT_FAILURE) {
 		next.failures = one_more(failures);
 		again = next.failures < lim->max_attempts;
+	} else if (rule->count == COUNT_NONE) {
+		again = lim->handouts_left > 0;
 	} else {
 		next.losts = one_more(losts);
 		again = next.losts < lim->max_lost;

@@ -30,6 +30,7 @@ enum alloc_event {
 	EV_UPLOAD,	   /* the holder uploads articles: proof that it works */
 	EV_COMPLETED,	   /* the holder reports completion */
 	EV_FAILED,	   /* the holder reports failure (or a completion with every feed failed) */
+	EV_RELEASED,	   /* the holder hands it back unfinished */
 	EV_LAPSE,	   /* the lease ran out */
 	EV_MAX_RUN,	   /* the attempt reached max_run */
 	EV_NODE_LOST,	   /* the holder went offline */
@@ -51,7 +52,11 @@ enum alloc_verdict {
 	ALLOC_RETRY,  /* the attempt ended: pending again, or terminal at a limit (alloc_retry) */
 };
 
+/* COUNT_NONE: only the number of hand-outs bounds it. */
 enum alloc_count { COUNT_NONE, COUNT_FAILURE, COUNT_LOST };
+
+/* Hand-outs after which work that is handed back has failed: no node can keep it going for ever. */
+#define ALLOC_HANDOUTS_MAX 1000
 
 /* One row of the table. */
 struct alloc_rule {
@@ -60,7 +65,7 @@ struct alloc_rule {
 	enum alloc_count count; /* for ALLOC_RETRY: which limit it counts towards */
 	bool lapse;		/* for ALLOC_RETRY: at the limit the end is timeout, not failed */
 	const char *outcome; /* of the attempt that this ends; NULL: ends none. completed, failed,
-				unacknowledged, lapsed, max_run, node_lost, node_deleted,
+				released, unacknowledged, lapsed, max_run, node_lost, node_deleted,
 				node_inactive, cancelled */
 };
 
@@ -72,6 +77,7 @@ struct alloc_limits {
 	int max_attempts; /* failures that make it a dead letter, >= 1 */
 	int max_lost;	  /* losses that do, >= 1 */
 	int64_t backoff_s, backoff_max_s;
+	int64_t handouts_left; /* after the one that ends; <= 0: none */
 };
 
 /* What comes after an attempt that ended by RULE (verdict ALLOC_RETRY). */

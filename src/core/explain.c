@@ -11,7 +11,7 @@
 #define BIT(why) (1u << (why))
 
 /* Which time a text speaks of. */
-enum when { NEVER, SEEN, READY, PREFER, LEASE };
+enum when { NEVER, SEEN, READY, PREFER, LEASE, HOLD, BACK };
 
 static const struct {
 	const char *code;
@@ -24,12 +24,14 @@ static const struct {
 	[WHY_INACTIVE] = { "inactive", MSG_WHY_INACTIVE },
 	[WHY_OFFLINE] = { "offline", MSG_WHY_OFFLINE, MSG_WHY_NEVER_SEEN, SEEN },
 	[WHY_DRAINING] = { "draining", MSG_WHY_DRAINING },
+	[WHY_ON_HOLD] = { "on_hold", MSG_WHY_ON_HOLD, MSG_WHY_ON_HOLD, HOLD },
 	[WHY_FULL] = { "at_capacity", MSG_WHY_FULL },
 	[WHY_LAPSED] = { "reservation_lapsed", MSG_WHY_LAPSED },
 	[WHY_NOT_READY] = { "not_ready", MSG_WHY_NOT_READY, MSG_WHY_NOT_READY, READY },
 	[WHY_RESERVED] = { "reserved", MSG_WHY_RESERVED, MSG_WHY_RESERVED, PREFER },
 	[WHY_QUOTA] = { "quota_elsewhere", MSG_WHY_QUOTA, MSG_WHY_QUOTA, PREFER },
 	[WHY_FAILED] = { "failed_before", MSG_WHY_FAILED, MSG_WHY_FAILED, PREFER },
+	[WHY_HANDED_BACK] = { "handed_back", MSG_WHY_HANDED_BACK, MSG_WHY_HANDED_BACK, BACK },
 };
 
 static const struct {
@@ -58,7 +60,8 @@ struct others {
 static bool
 is_available(const struct explain_node *n)
 {
-	return n->active && n->online && !n->draining && n->open < n->capacity;
+	return n->active && n->online && !n->draining && n->hold_until == NULL &&
+	       n->back_until == NULL && n->open < n->capacity;
 }
 
 static struct others
@@ -110,6 +113,8 @@ why_not(const struct explain_work *w, const struct explain_node *n, const struct
 	why |= n->active ? 0 : BIT(WHY_INACTIVE);
 	why |= n->online ? 0 : BIT(WHY_OFFLINE);
 	why |= n->draining ? BIT(WHY_DRAINING) : 0;
+	why |= n->hold_until != NULL ? BIT(WHY_ON_HOLD) : 0;
+	why |= n->back_until != NULL ? BIT(WHY_HANDED_BACK) : 0;
 	why |= n->open >= n->capacity && !own ? BIT(WHY_FULL) : 0;
 	why |= w->ready ? 0 : BIT(WHY_NOT_READY);
 	if (w->node == 0) {
@@ -222,6 +227,8 @@ time_of(enum when when, const struct explain_work *w, const struct explain_node 
 		[READY] = w->ready_at,
 		[PREFER] = w->prefer_until,
 		[LEASE] = w->lease_until,
+		[HOLD] = n != NULL ? n->hold_until : NULL,
+		[BACK] = n != NULL ? n->back_until : NULL,
 	};
 
 	return times[when];

@@ -25,12 +25,14 @@ struct explain_node {
 	bool active, online, draining;
 	bool may_reserve; /* false: it let a reservation lapse, and gets none until it claims */
 	int64_t open, capacity;
-	int64_t idle_since;  /* as of struct select_node */
-	bool failed;	     /* its attempt at the work failed */
-	int64_t left;	     /* most quota left for one of the work's feeds; 0: none */
-	const char *seen_at; /* last sign of life; NULL: never */
-	unsigned why;	     /* set by explain_nodes(): bits of enum explain_why */
-	bool may_take;	     /* set by explain_nodes() */
+	int64_t idle_since;	/* as of struct select_node */
+	bool failed;		/* its attempt at the work failed */
+	int64_t left;		/* most quota left for one of the work's feeds; 0: none */
+	const char *hold_until; /* it asked for no work until then; NULL: it did not */
+	const char *back_until; /* it handed the work back until then; NULL: it did not */
+	const char *seen_at;	/* last sign of life; NULL: never */
+	unsigned why;		/* set by explain_nodes(): bits of enum explain_why */
+	bool may_take;		/* set by explain_nodes() */
 };
 
 enum explain_why {
@@ -39,6 +41,7 @@ enum explain_why {
 	WHY_INACTIVE,
 	WHY_OFFLINE,
 	WHY_DRAINING,
+	WHY_ON_HOLD,
 	WHY_FULL,
 	WHY_LAPSED, /* is assigned nothing, but may claim: the only one that does not forbid taking
 		     */
@@ -46,6 +49,7 @@ enum explain_why {
 	WHY_RESERVED,
 	WHY_QUOTA,
 	WHY_FAILED,
+	WHY_HANDED_BACK,
 	WHY__MAX
 };
 

@@ -2,8 +2,8 @@
 /*
  * Choosing a node. Nodes lie sorted by id, those that can take work are also in a binary heap with
  * the least loaded on top; quotas lie sorted by feed and node. Nodes that failed at the work leave
- * the heap for the length of one choice. Marks on a node (failed, quota left) carry the number of
- * the choice that they belong to, so nothing has to be cleared between choices.
+ * the heap for the length of one choice. Marks on a node (failed, barred, quota left) carry the
+ * number of the choice that they belong to, so nothing has to be cleared between choices.
  *
  * heap[0 .. len) can take work; a node is in it exactly when its `at` is below len. What leaves the
  * heap lies behind it, so putting it back is to count len up again.
@@ -17,6 +17,7 @@ struct node {
 	struct select_node n;
 	size_t at;	    /* place in the heap */
 	uint64_t failed_at; /* the last choice for work that it failed at */
+	uint64_t barred_at; /* the last choice that it was barred from */
 	uint64_t quota_at;  /* the last choice that `left` belongs to */
 	__int128 left;	    /* quota left for the work's feeds; sums of int64 need more */
 };
@@ -65,6 +66,12 @@ static bool
 has_failed(const struct selector *s, const struct node *n)
 {
 	return n->failed_at == s->choice;
+}
+
+static bool
+is_barred(const struct selector *s, const struct node *n)
+{
+	return n->barred_at == s->choice;
 }
 
 /* The same among nodes with quota left for the present work. */
@@ -289,7 +296,7 @@ add_left(struct selector *s, const struct quota *q)
 {
 	struct node *n = &s->nodes[q->node];
 
-	if (n->at >= s->len || q->quota <= q->open)
+	if (n->at >= s->len || is_barred(s, n) || q->quota <= q->open)
 		return NULL;
 	if (n->quota_at != s->choice)
 		n->left = 0;
@@ -320,19 +327,23 @@ preferred(struct selector *s, const char *const *feeds, size_t nfeeds)
 	return best;
 }
 
-/* The least loaded node that did not fail, else the least loaded one that did; NULL: none. */
+/* The least loaded node that did not fail, else the least loaded one that did, none that is barred;
+ * NULL: none. */
 static struct node *
 least_loaded(struct selector *s)
 {
 	size_t all = s->len;
 	struct node *best = NULL;
 
-	while (s->len > 0 && has_failed(s, heap_node(s, 0)))
+	while (s->len > 0 && (has_failed(s, heap_node(s, 0)) || is_barred(s, heap_node(s, 0))))
 		heap_remove(s, 0);
 	if (s->len > 0)
 		best = heap_node(s, 0);
-	else if (all > 0)
-		best = heap_node(s, all - 1); /* the first to leave */
+	/* the first to leave lies last */
+	for (size_t i = all; best == NULL && i > 0; i--) {
+		if (!is_barred(s, heap_node(s, i - 1)))
+			best = heap_node(s, i - 1);
+	}
 	while (s->len < all)
 		heap_join(s);
 	return best;
@@ -400,6 +411,17 @@ select_node(struct selector *s, const char *const *feeds, size_t nfeeds, const i
 		return 0;
 	take(s, n, feeds, nfeeds);
 	return n->n.id;
+}
+
+void
+select_bar(struct selector *s, const int64_t *nodes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct node *node = find_node(s, nodes[i]);
+
+		if (node != NULL)
+			node->barred_at = s->choice + 1;
+	}
 }
 
 int64_t

@@ -48,6 +48,8 @@ void select_free(struct selector *s);
  */
 int64_t select_node(struct selector *s, const char *const *feeds, size_t nfeeds,
     const int64_t *failed, size_t nfailed);
+/* At the next choice none of NODES (ids) is chosen, whatever the others are. */
+void select_bar(struct selector *s, const int64_t *nodes, size_t n);
 /*
  * For work that is assigned to AT and counted there: AT where a quota keeps it; else the node that
  * quotas prefer for it and at which it has not failed, to which it counts from now on. 0: quotas

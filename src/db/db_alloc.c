@@ -16,6 +16,7 @@
 /* error_message of what ends an attempt or a life without a report that says why. */
 static const enum msg_id event_text[EV__MAX] = {
 	[EV_FAILED] = MSG_E_NO_REASON,
+	[EV_RELEASED] = MSG_E_RELEASED,
 	[EV_LAPSE] = MSG_E_LAPSED,
 	[EV_MAX_RUN] = MSG_E_MAX_RUN,
 	[EV_NODE_LOST] = MSG_E_NODE_LOST,
@@ -65,6 +66,7 @@ limits(const struct conf *conf, const struct db_alloc *al)
 	return (struct alloc_limits){
 		.max_attempts = al->max_attempts > 0 ? al->max_attempts : (int)conf->max_attempts,
 		.max_lost = (int)conf->max_lost,
+		.handouts_left = ALLOC_HANDOUTS_MAX - al->attempt,
 		.backoff_s = conf->backoff_s,
 		.backoff_max_s = conf->backoff_max_s,
 	};
@@ -162,6 +164,7 @@ db_alloc_end(struct db *db, const struct conf *conf, const struct db_alloc *al,
 		A_S(log != NULL ? log->operation : NULL),
 		A_I(log != NULL ? log->count : 0),
 		A_S(log != NULL ? log->extra : NULL),
+		event == EV_RELEASED ? A_I(end->hold_s) : A_NULL,
 	};
 	TRY(call_moved(db, STMT_ALLOC_END, args, ARRAY_LEN(args), &n, f));
 	*moved = n == 1;

@@ -48,6 +48,7 @@ struct db_end {
 	const char *result;	  /* result_summary, JSON */
 	const char *failed_feeds; /* JSON array: they go out again as a new allocation ... */
 	const char *failed_error; /* ... because of this */
+	int64_t hold_s;		  /* EV_RELEASED: not to this node for so long */
 	int64_t late_attempt;	  /* the former holder's attempt whose report this is */
 	const struct db_log *log;
 };
@@ -75,6 +76,7 @@ struct db_candidate {
 	int64_t seq;
 	bool fresh;	 /* preferences still hold */
 	char *failed;	 /* nodes whose attempt at it failed, "1,2" or "" */
+	char *back;	 /* nodes that handed it back and are not given it now, "1,2" or "" */
 	char *preferred; /* available nodes with quota left for its feeds, "1=3,7=1" or "" */
 	int64_t place;	 /* in the queue, microseconds since 1970 */
 };
@@ -100,7 +102,7 @@ enum cs_err db_alloc_other_available(struct db *db, const struct conf *conf, int
     const char *failed, bool *other, struct fault *f) cs_mustcheck;
 struct db_load {
 	int64_t open, capacity;
-	bool draining;
+	bool draining, on_hold;
 };
 enum cs_err db_alloc_load(
     struct db *db, int64_t node, struct db_load *out, struct fault *f) cs_mustcheck;
@@ -150,10 +152,10 @@ enum cs_err db_alloc_package(
     struct db *db, int64_t seq, struct db_rows *rows, struct fault *f) cs_mustcheck;
 
 /*
- * A heartbeat of NODE: signs of life, CALLBACK where not NULL, and with HOLDING (JSON array of ids,
- * NULL: not given) the leases of what it holds.
+ * A heartbeat of NODE: signs of life, CALLBACK where not NULL, with HOLDING (JSON array of ids,
+ * NULL: not given) the leases of what it holds, and no work for HOLD_S seconds (-1: not given).
  */
 enum cs_err db_heartbeat(struct db *db, const struct conf *conf, int64_t node, const char *callback,
-    const char *holding, struct fault *f) cs_mustcheck;
+    const char *holding, int64_t hold_s, struct fault *f) cs_mustcheck;
 
 #endif

@@ -43,6 +43,7 @@ choose(struct plan *p, struct fault *f)
 	for (size_t i = 0; i < p->nitems; i++) {
 		struct plan_item *it = &p->items[i];
 
+		select_bar(s, it->failed, it->nback);
 		it->to = select_node(s, plan_feeds(p, it), it->nfeeds, it->failed, it->nfailed);
 	}
 	select_free(s);

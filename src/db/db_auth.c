@@ -24,6 +24,7 @@ enum {
 	N_DRAINING,
 	N_TOUCH_DUE,
 	N_HEARTBEAT_DUE,
+	N_ON_HOLD,
 };
 
 /* Copies text that is not NULL; false: out of memory. */
@@ -92,6 +93,7 @@ read_node(struct db *db, const char *key, const struct conf *conf, struct arena 
 	out->open_count = db_i(&r, N_OPEN);
 	out->max_capacity = db_i(&r, N_CAPACITY);
 	out->draining = db_i(&r, N_DRAINING) != 0;
+	out->on_hold = db_i(&r, N_ON_HOLD) != 0;
 	out->touch_due = db_i(&r, N_TOUCH_DUE) != 0;
 	out->heartbeat_due = db_i(&r, N_HEARTBEAT_DUE) != 0;
 	out->found = true;

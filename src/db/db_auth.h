@@ -37,7 +37,7 @@ struct db_auth_node {
 	int64_t node; /* cascade_node.seq */
 	int64_t open_count;
 	int64_t max_capacity;
-	bool draining;
+	bool draining, on_hold;
 	bool touch_due;	    /* the last sign of life is older than node.touch */
 	bool heartbeat_due; /* so is the last heartbeat */
 };

@@ -21,10 +21,11 @@ keep_candidates(struct db_rows *r, struct arena *a, struct db_candidate *out, si
 
 		c->seq = db_i(r, 0);
 		c->failed = arena_strdup(a, db_s(r, 1));
-		c->fresh = db_i(r, 2) != 0;
-		c->preferred = arena_strdup(a, db_is_null(r, 3) ? "" : db_s(r, 3));
-		c->place = db_i(r, 4);
-		if (c->failed == NULL || c->preferred == NULL)
+		c->back = arena_strdup(a, db_is_null(r, 2) ? "" : db_s(r, 2));
+		c->fresh = db_i(r, 3) != 0;
+		c->preferred = arena_strdup(a, db_is_null(r, 4) ? "" : db_s(r, 4));
+		c->place = db_i(r, 5);
+		if (c->failed == NULL || c->back == NULL || c->preferred == NULL)
 			return cs_detail(f, CS_ENOMEM, "candidates");
 	}
 	return CS_OK;
@@ -70,7 +71,7 @@ db_alloc_free_overdue(
 	bool moved;
 
 	*freed = false;
-	TRY(DB_QUERY(db, f, &r, STMT_POOL_OVERDUE, A_I(node), A_I(conf->prefer_s)));
+	TRY(DB_QUERY(db, f, &r, STMT_POOL_OVERDUE, A_I(node), A_I(conf->prefer_s), A_I(node)));
 	while (db_next(&r) && !*freed) {
 		TRY(db_alloc_unassign(db, db_i(&r, 0), db_i(&r, 1), db_i(&r, 2), false, &moved, f));
 		*freed = moved;
@@ -98,7 +99,8 @@ db_alloc_load(struct db *db, int64_t node, struct db_load *out, struct fault *f)
 	*out = (struct db_load){ 0 };
 	TRY(DB_QUERY(db, f, &r, STMT_NODE_LOAD, A_I(node)));
 	if (db_next(&r))
-		*out = (struct db_load){ db_i(&r, 0), db_i(&r, 1), db_i(&r, 2) != 0 };
+		*out = (struct db_load){ db_i(&r, 0), db_i(&r, 1), db_i(&r, 2) != 0,
+			db_i(&r, 3) != 0 };
 	return CS_OK;
 }
 
@@ -127,9 +129,9 @@ db_alloc_package(struct db *db, int64_t seq, struct db_rows *rows, struct fault 
 
 enum cs_err
 db_heartbeat(struct db *db, const struct conf *conf, int64_t node, const char *callback,
-    const char *holding, struct fault *f)
+    const char *holding, int64_t hold_s, struct fault *f)
 {
 	return DB_EXEC(db, f, NULL, STMT_HEARTBEAT, A_I(node), A_I(conf->touch_s), A_S(callback),
 	    A_S(holding), A_I(conf->claim_ack_s), A_I(conf->exec_lease_s), A_I(conf->max_run_s),
-	    A_I(conf->forgotten_s));
+	    A_I(conf->forgotten_s), hold_s >= 0 ? A_I(hold_s) : A_NULL);
 }

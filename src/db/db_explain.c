@@ -40,7 +40,9 @@ enum {
 	N_OPEN,
 	N_CAPACITY,
 	N_IDLE_SINCE,
-	N_SEEN_AT
+	N_SEEN_AT,
+	N_HOLD_UNTIL,
+	N_BACK_UNTIL
 };
 
 /* What is needed only on the way. */
@@ -122,7 +124,7 @@ read_nodes(struct db *db, const struct conf *conf, struct arena *a, struct db_ex
 	auto_rows r = { 0 };
 	bool oom = false;
 
-	TRY(DB_QUERY(db, f, &r, STMT_EXPLAIN_NODES, A_I(conf->offline_after_s)));
+	TRY(DB_QUERY(db, f, &r, STMT_EXPLAIN_NODES, A_I(conf->offline_after_s), A_I(t->seq)));
 	x->nodes = arena_calloc(a, db_count(&r) + 1, sizeof(*x->nodes));
 	x->names = arena_calloc(a, db_count(&r) + 1, sizeof(*x->names));
 	if (x->nodes == NULL || x->names == NULL)
@@ -141,6 +143,8 @@ read_nodes(struct db *db, const struct conf *conf, struct arena *a, struct db_ex
 			.idle_since = db_i(&r, N_IDLE_SINCE),
 			.failed = has_failed(t, db_i(&r, N_SEQ)),
 			.seen_at = keep(a, &r, N_SEEN_AT, &oom),
+			.hold_until = keep(a, &r, N_HOLD_UNTIL, &oom),
+			.back_until = keep(a, &r, N_BACK_UNTIL, &oom),
 		};
 	}
 	return oom ? no_memory(f) : CS_OK;

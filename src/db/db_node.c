@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-/* Columns of STMT_NODE_GET and STMT_NODE_LIST that are no text. */
+/* Columns of STMT_NODE_GET and STMT_NODE_LIST from the type on. */
 enum {
 	COL_TYPE = 13,
 	COL_ACTIVE,
@@ -23,6 +23,7 @@ enum {
 	COL_SEQ,
 	COL_OPEN,
 	COL_CAPACITY,
+	COL_HOLD_UNTIL,
 };
 
 static void
@@ -49,6 +50,7 @@ read_row(const struct db_rows *r, struct db_node *out)
 		.seq = db_i(r, COL_SEQ),
 		.open_count = db_i(r, COL_OPEN),
 		.max_capacity = db_i(r, COL_CAPACITY),
+		.hold_until = db_s(r, COL_HOLD_UNTIL),
 	};
 }
 

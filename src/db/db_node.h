@@ -24,6 +24,7 @@ struct db_node {
 	bool
 	    online; /* an active child whose last sign of life is younger than node.offline_after */
 	bool draining;
+	const char *hold_until; /* it asked for no work until then; NULL: it did not */
 	int64_t seq; /* cascade_node.seq; 0: none (a parent, or a child not adopted yet) */
 	int64_t open_count;
 	int64_t max_capacity; /* 0 for a parent */

@@ -32,11 +32,12 @@ plan_no_memory(struct fault *f)
 }
 
 static bool
-read_failed(struct plan_item *it, const char *text)
+read_failed(struct plan_item *it, const char *back, const char *text)
 {
-	int64_t failed[FAILED_MAX];
+	int64_t failed[2 * FAILED_MAX];
 
-	it->nfailed = prefer_parse_nodes(text, failed, ARRAY_LEN(failed));
+	it->nback = back != NULL ? prefer_parse_nodes(back, failed, FAILED_MAX) : 0;
+	it->nfailed = it->nback + prefer_parse_nodes(text, failed + it->nback, FAILED_MAX);
 	if (it->nfailed == 0)
 		return true;
 	it->failed = calloc(it->nfailed, sizeof(*it->failed));
@@ -62,7 +63,7 @@ plan_read_items(struct plan *p, struct db_rows *rows, struct fault *f)
 			it->ver = db_i(rows, 1);
 			it->node = db_i(rows, 2);
 			it->feed = p->nfeeds;
-			if (!read_failed(it, db_s(rows, 3)))
+			if (!read_failed(it, db_s(rows, 5), db_s(rows, 3)))
 				return plan_no_memory(f);
 		}
 		it->nfeeds++;

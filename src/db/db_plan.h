@@ -16,8 +16,9 @@ struct plan_item {
 	int64_t to;   /* which gets it; 0: nobody */
 	size_t feed;  /* first of its feeds in plan.feeds */
 	size_t nfeeds;
-	int64_t *failed; /* nodes whose attempt at it failed */
+	int64_t *failed; /* nodes whose attempt at it failed … */
 	size_t nfailed;
+	size_t nback; /* … the first of them: handed it back, must not be given it now */
 };
 
 struct plan {

@@ -64,7 +64,7 @@ retain_allocations(struct db *db, const struct conf *conf, uint64_t *n, struct f
 enum cs_err
 db_retain(struct db *db, const struct conf *conf, int64_t *n, struct fault *f)
 {
-	uint64_t allocations = 0, runs = 0, logs = 0, keys = 0, logins = 0;
+	uint64_t allocations = 0, runs = 0, logs = 0, keys = 0, logins = 0, holds = 0;
 
 	if (conf->keep_allocations_s > 0) {
 		TRY(retain_allocations(db, conf, &allocations, f));
@@ -77,6 +77,7 @@ db_retain(struct db *db, const struct conf *conf, int64_t *n, struct fault *f)
 	TRY(DB_EXEC(db, f, &keys, STMT_IDEM_PURGE, A_I(conf->retention_batch)));
 	TRY(DB_EXEC(db, f, &logins, STMT_LOGIN_PURGE, A_I(conf->login_window_s),
 	    A_I(conf->retention_batch)));
-	*n = (int64_t)(allocations + runs + logs + keys + logins);
+	TRY(DB_EXEC(db, f, &holds, STMT_DROP_HOLDS, A_I(conf->retention_batch)));
+	*n = (int64_t)(allocations + runs + logs + keys + logins + holds);
 	return CS_OK;
 }

@@ -138,7 +138,7 @@ def test_queue(s, t):
          page.value("cascade_queue_oldest_waiting_seconds"))
     t.ok(page.value("cascade_queue_sample_age_seconds") < 20, "counted a moment ago")
     t.eq({labels["state"]: n for _, labels, n in page.families["cascade_nodes"].samples},
-         {"online": 2.0, "draining": 1.0, "inactive": 1.0, "offline": 1.0}, "nodes by state")
+         {"online": 2.0, "draining": 1.0, "on_hold": 0.0, "inactive": 1.0, "offline": 1.0}, "nodes by state")
 
     one, other = (s.new_node(n, sync_config={"max_capacity": 2}) for n in ("w1", "w2"))
     work.status(one, work.claim(one), "executing")

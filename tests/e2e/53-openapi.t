@@ -179,6 +179,7 @@ class World:
         """A new allocation that the node holds."""
         clear(self.s)
         self.s.sql("DELETE FROM cascade_attempt")
+        self.s.sql("UPDATE cascade_node SET hold_until = NULL")  # one of the examples asks for no work
         dispatch(self.s, "daily")
         return taken(self.child)
 
@@ -248,12 +249,13 @@ def rich(s, n):
 def show_nodes(s, t, n, mount, child):
     """Nodes with and without everything; connections."""
     admin = s.admin(mount=mount)
-    child.post("/heartbeat", {"callback_url": "http://127.0.0.1:9/wake"})
+    child.post("/heartbeat", {"callback_url": "http://127.0.0.1:9/wake", "hold_s": 60})
     s.sql("UPDATE we_cascade_nodes SET parent_id = 'p', last_sync_at = NOW() WHERE id = '%s'" % child.id)
     admin.put("/nodes/" + child.id, {"api_url": "http://127.0.0.1:9", "description": "d"})
     parent = admin.post("/nodes", {"node_type": 0, "name": "parent"})["data.node_id"]
     for id in (child.id, "bare%d" % n, parent):
         t.eq(admin.get("/nodes/" + id).status, 200, "a node")
+    child.post("/heartbeat", {"hold_s": 0})
     t.eq(admin.get("/nodes?node_type=0").status, 200, "parents")
     for what in ("credentials", "drain", "resume"):
         t.eq(admin.post("/nodes/%s/%s" % (parent, what)).status, 400, "a parent has no " + what)

@@ -102,6 +102,7 @@ CASES = [
      "UPDATE we_cascade_nodes SET api_key = parent_id, parent_id = NULL"),
     ("never_seen", "warn", "child-1", "api_secret", NODE + "last_seen_at = NULL", NODE + "last_seen_at = NOW(3) + INTERVAL 1 DAY"),
     ("draining", "fail", "child-1", "cascadectl node resume", NODE + "draining = 1", NODE + "draining = 0"),
+    ("on_hold", "fail", "child-1 (2", "UTC", NODE + "hold_until = NOW(3) + INTERVAL 1 DAY", NODE + "hold_until = NULL"),
     ("at_capacity", "warn", "child-1 (10/10)", "--capacity", [NODE + "open_count = 10", OPEN % ("0, 0", 1, "NULL")],
      [NODE + "open_count = 0", CLOSE]),
     ("no_claim", "warn", "child-1 (-)", "", [NODE + "last_claim_at = NULL", OPEN % ("0, 0", 180, "NULL")],

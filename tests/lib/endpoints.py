@@ -95,7 +95,8 @@ ENDPOINTS = {
     ("POST", "/stop-scheduler"): Endpoint(ADMIN, {}, True),
     ("POST", "/reload-scheduler"): Endpoint(ADMIN, {}, True),
     ("POST", "/heartbeat"): Endpoint(NODE, {}, True, fields={
-        "callback_url": Field("string", most=500, url=True), "holding": Field("array")}),
+        "callback_url": Field("string", most=500, url=True), "holding": Field("array"),
+        "hold_s": Field("integer", least=0, most=86400)}),
     ("GET", "/feeds"): Endpoint(ANY),
     ("GET", "/message-tasks"): Endpoint(ANY),
     ("GET", "/pending-tasks"): Endpoint(NODE, query={"limit": (1, 10)}),
@@ -104,7 +105,8 @@ ENDPOINTS = {
         NODE, {"allocation_id": UNKNOWN, "status": "executing"},
         missing=("/task-status", {"allocation_id": UNKNOWN, "status": "executing"}), fields={
             "allocation_id": ALLOCATION, "status": Field("string", required=True, empty=False),
-            "error_message": Field("string"), "attempt": ATTEMPT}),
+            "error_message": Field("string"), "attempt": ATTEMPT, "released": Field("boolean"),
+            "hold_s": Field("integer", least=0, most=86400)}),
     ("POST", "/upload-articles"): Endpoint(
         NODE, {"allocation_id": UNKNOWN, "articles": []},
         missing=("/upload-articles", {"allocation_id": UNKNOWN, "articles": []}), fields={

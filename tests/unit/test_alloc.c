@@ -29,6 +29,7 @@ static const enum alloc_event events[] = {
 	EV_UPLOAD,
 	EV_COMPLETED,
 	EV_FAILED,
+	EV_RELEASED,
 	EV_LAPSE,
 	EV_MAX_RUN,
 	EV_NODE_LOST,
@@ -47,18 +48,19 @@ static const struct {
 	const char *words;
 } expected[] = {
 	{ ALLOC_PENDING,
-	    "claimed . . . . . . . . . cancelled failed executing completed/completed . ." },
+	    "claimed . . . . . . . . . . cancelled failed executing completed/completed . ." },
 	{ ALLOC_CLAIMED,
-	    ". executing executing completed/completed F/failed L!/unacknowledged F!/max_run"
+	    ". executing executing completed/completed F/failed N/released L!/unacknowledged "
+	    "F!/max_run"
 	    " L/node_lost L/node_deleted L/node_inactive cancelled/cancelled failed/cancelled . . "
 	    ". ." },
 	{ ALLOC_EXECUTING,
-	    ". = = completed/completed F/failed F!/lapsed F!/max_run"
+	    ". = = completed/completed F/failed N/released F!/lapsed F!/max_run"
 	    " L/node_lost L/node_deleted L/node_inactive cancelled/cancelled . . . . ." },
-	{ ALLOC_COMPLETED, ". . . . . . . . . . . . . . . ." },
-	{ ALLOC_FAILED, ". . . . . . . . . . . . . completed/completed . pending" },
-	{ ALLOC_TIMEOUT, ". . . . . . . . . . . . . completed/completed . pending" },
-	{ ALLOC_CANCELLED, ". . . . . . . . . . . . . . . pending" },
+	{ ALLOC_COMPLETED, ". . . . . . . . . . . . . . . . ." },
+	{ ALLOC_FAILED, ". . . . . . . . . . . . . . completed/completed . pending" },
+	{ ALLOC_TIMEOUT, ". . . . . . . . . . . . . . completed/completed . pending" },
+	{ ALLOC_CANCELLED, ". . . . . . . . . . . . . . . . pending" },
 };
 
 static void
@@ -77,6 +79,7 @@ render(char *out, size_t size, const struct alloc_rule *r)
 		snprintf(out, size, "%s%s%s%s",
 		    r->count == COUNT_FAILURE ? "F"
 		    : r->count == COUNT_LOST  ? "L"
+		    : r->count == COUNT_NONE  ? "N"
 					      : "?",
 		    r->lapse ? "!" : "", slash, how);
 }
@@ -176,6 +179,7 @@ test_state_classes(void **state)
 static const struct alloc_rule failed = { ALLOC_RETRY, .count = COUNT_FAILURE };
 static const struct alloc_rule lapsed = { ALLOC_RETRY, .count = COUNT_FAILURE, .lapse = true };
 static const struct alloc_rule lost = { ALLOC_RETRY, .count = COUNT_LOST };
+static const struct alloc_rule released = { ALLOC_RETRY, .count = COUNT_NONE };
 static const struct alloc_rule unheard = { ALLOC_RETRY, .count = COUNT_LOST, .lapse = true };
 
 #define ALMOST_ONE 0x1.fffffffffffffp-1
@@ -187,6 +191,7 @@ test_retry(void **state)
 	static const struct alloc_limits once = { 1, 1, .backoff_s = 30, .backoff_max_s = 3600 };
 	static const struct alloc_limits many = { INT_MAX, INT_MAX, 30, 3600 };
 	static const struct alloc_limits none = { 100, 100, .backoff_s = 0, .backoff_max_s = 3600 };
+	static const struct alloc_limits more = { 1, 1, 30, 3600, .handouts_left = 1 };
 	static const struct alloc_limits low = { 100, 100, .backoff_s = 30, .backoff_max_s = 7 };
 	static const struct {
 		const struct alloc_rule *rule;
@@ -223,6 +228,10 @@ test_retry(void **state)
 		{ &failed, &usual, 9, 0, 0.5, { ALLOC_FAILED, 10, 0, 0 } },
 		{ &failed, &once, 0, 0, 0.5, { ALLOC_FAILED, 1, 0, 0 } },
 		{ &lapsed, &once, 0, 0, 0.5, { ALLOC_TIMEOUT, 1, 0, 0 } },
+		/* handed back: counts nothing, no back-off, while it may be handed out again */
+		{ &released, &more, 0, 0, 0.5, { ALLOC_PENDING, 0, 0, 0 } },
+		{ &released, &more, 7, 9, 0.5, { ALLOC_PENDING, 7, 9, 0 } },
+		{ &released, &usual, 1, 2, 0.5, { ALLOC_FAILED, 1, 2, 0 } },
 		/* losses: no back-off, a limit of their own */
 		{ &lost, &usual, 0, 0, 0.5, { ALLOC_PENDING, 0, 1, 0 } },
 		{ &lost, &usual, 2, 3, ALMOST_ONE, { ALLOC_PENDING, 2, 4, 0 } },

@@ -12,7 +12,7 @@
 #define B(why) (1u << WHY_##why)
 
 /* What a node is not, and what the work is not. */
-enum { INACTIVE = 1, OFFLINE = 2, DRAINS = 4, LAPSED = 8, FAILED = 16 };
+enum { INACTIVE = 1, OFFLINE = 2, DRAINS = 4, LAPSED = 8, FAILED = 16, HOLDS = 32, BACK = 64 };
 enum { LATER = 1, STALE = 2, GONE = 4 };
 
 /* A node of two places. */
@@ -26,6 +26,8 @@ node(int64_t id, unsigned flags, int64_t open, int64_t left)
 		.draining = flags & DRAINS,
 		.may_reserve = !(flags & LAPSED),
 		.failed = flags & FAILED,
+		.hold_until = flags & HOLDS ? "2026-01-02T03:04:05" : NULL,
+		.back_until = flags & BACK ? "2026-01-02T03:04:06" : NULL,
 		.open = open,
 		.capacity = 2,
 		.left = left,
@@ -69,6 +71,9 @@ test_one_node(void **state)
 		{ ALLOC_PENDING, 0, 0, 0, 2, B(FULL) }, { ALLOC_PENDING, 0, 0, 0, 3, B(FULL) },
 		{ ALLOC_PENDING, 0, 0, LAPSED, 0, B(LAPSED) },
 		{ ALLOC_PENDING, 0, 0, FAILED, 0, 0 }, /* nobody is there to be preferred */
+		{ ALLOC_PENDING, 0, 0, HOLDS, 0, B(ON_HOLD) },
+		{ ALLOC_PENDING, 1, 0, HOLDS, 0, B(ON_HOLD) },
+		{ ALLOC_PENDING, 0, STALE, BACK | FAILED, 0, B(HANDED_BACK) },
 		{ ALLOC_PENDING, 0, LATER, 0, 0, B(NOT_READY) },
 		/* its own reservation counts already, and needs no other */
 		{ ALLOC_PENDING, 1, 0, LAPSED, 2, 0 },
@@ -94,6 +99,7 @@ test_preferences(void **state)
 {
 	struct explain_node n[] = { node(1, 0, 0, 2), node(2, 0, 0, 5), node(3, 0, 0, 5),
 		node(4, OFFLINE, 0, 9), node(5, FAILED, 0, 0) };
+	struct explain_node back[] = { node(1, 0, 0, 2), node(2, BACK, 0, 5) };
 	struct explain_work w = work(ALLOC_PENDING, 0, 0);
 
 	(void)state;
@@ -103,6 +109,10 @@ test_preferences(void **state)
 	assert_int_equal(n[2].why, 0);
 	assert_int_equal(n[3].why, B(OFFLINE));
 	assert_int_equal(n[4].why, B(QUOTA) | B(FAILED));
+	/* no quota keeps it for who handed it back */
+	explain_nodes(&w, back, ARRAY_LEN(back));
+	assert_int_equal(back[0].why, 0);
+	assert_int_equal(back[1].why, B(HANDED_BACK));
 	w = work(ALLOC_PENDING, 0, STALE);
 	explain_nodes(&w, n, ARRAY_LEN(n));
 	for (size_t i = 0; i < ARRAY_LEN(n); i++)

@@ -171,6 +171,31 @@ test_failed_come_last(void **state)
 	select_free(s);
 }
 
+/* Who handed it back gets it not even where nobody else is left. */
+static void
+test_barred(void **state)
+{
+	const struct select_node nodes[] = { NODE(1, 0, 10), NODE(2, 1, 10), NODE(3, 9, 10) };
+	const struct select_quota quotas[] = { { .node = 1, .feed = "a", .quota = 5, .open = 0 } };
+	static const int64_t one[] = { 1 }, two[] = { 1, 2 }, all[] = { 1, 2, 3, 77 };
+	struct selector *s = select_new(nodes, ARRAY_LEN(nodes), quotas, ARRAY_LEN(quotas));
+
+	(void)state;
+	assert_non_null(s);
+	select_bar(s, one, 1);
+	assert_int_equal(select_node(s, feed_a, 1, one, 1), 2); /* neither quota nor load helps */
+	select_bar(s, two, 2);
+	assert_int_equal(select_node(s, feed_a, 1, all, 3), 3); /* a failure is better */
+	select_bar(s, two, 2);
+	assert_int_equal(select_node(s, feed_a, 1, two, 2), 0); /* 3 is full */
+	select_bar(s, one, 1);
+	assert_int_equal(select_node(s, NULL, 0, two, 2), 2); /* of those that failed the other */
+	select_bar(s, all, 4);
+	assert_int_equal(select_node(s, NULL, 0, NULL, 0), 0);
+	assert_int_equal(pick(s), 1); /* for one choice only */
+	select_free(s);
+}
+
 /* The same load to a double, where the tie would go to node 1. */
 static void
 test_exact(void **state)
@@ -226,6 +251,7 @@ main(void)
 		cmocka_unit_test(test_quota_is_no_capacity),
 		cmocka_unit_test(test_several_feeds_add_up),
 		cmocka_unit_test(test_failed_come_last),
+		cmocka_unit_test(test_barred),
 		cmocka_unit_test(test_exact),
 		cmocka_unit_test(test_by_quota),
 	};
