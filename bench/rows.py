@@ -9,6 +9,7 @@ import time
 
 from lab import CLAIM, GUIDE, Lab, credential, median, pss_kib, spread, who
 from cascade import wait_for
+from child import Child
 
 HEARTBEAT = ["POST %s/heartbeat" % GUIDE]
 BATCH = ["GET %s/pending-tasks?limit=10" % GUIDE]
@@ -371,6 +372,54 @@ def loop(lab):
             "late_max_s": round(max(late), 2) if late else None}
 
 
-ALL = (claim, batch_claim, heartbeat, life, dispatch, upload, feeds, latency, growth, snapshot, nodes, memory, slow_clients, loop)
+def connected(port):
+    """Connections to PORT of this machine."""
+    with open("/proc/net/tcp") as file:
+        lines = [line.split() for line in file.readlines()[1:]]
+    return sum(f[1].endswith(":%04X" % int(port)) and f[3] == "01" for f in lines)
+
+
+def idle_nodes(lab):
+    """Children with nothing to do, each heartbeating and asking once a minute: what they cost the parent."""
+    count, real, seconds = pick(lab, (1000, 20, 25), (1000, 50, 300))
+    played, parts = count - real, ("mariadbd", "cascade-fcgi", "nginx", "cascaded")
+    lab.reset()
+    lab.nodes(played, 10)
+    lab.cascaded(True)
+
+    def kib():
+        return sum(pss_kib(p) for part in ("cascade-fcgi", "nginx") for p in lab.pids(part))
+
+    def used(work):
+        cpu, begin = {part: lab.cpu_s(part) for part in parts}, time.monotonic()
+        got, took = work(), time.monotonic() - begin
+        return got, {part: round((lab.cpu_s(part) - cpu[part]) / took, 4) for part in parts}
+    _, alone = used(lambda: time.sleep(pick(lab, 10, 60)))
+    memory_alone = kib()
+    children = [Child(lab.stack, "idle-%d" % n, ["/bin/true"], concurrency=10, cascade__heartbeat_interval=60,
+                      cascade__task_poll_interval=60, log__level="info") for n in range(real)]
+    open_connections = []
+    try:
+        for child in children:
+            child.start()
+        if not all([child.wait_running(60) for child in children]):
+            raise RuntimeError("a child does not run")
+        watch = threading.Timer(seconds * 0.9, lambda: open_connections.append((connected(lab.port), kib())))
+        watch.start()
+        got, busy = used(lambda: lab.load(HEARTBEAT + BATCH, who(played), seconds, played, 2 * played / 60))
+        watch.join()
+        resident = median([pss_kib(child.process.pid) for child in children])
+    finally:
+        for child in children:
+            child.stop()
+    total = sum(busy.values()) - sum(alone.values())
+    (connections, memory_busy), = open_connections
+    return {"rate": round(got["rate"] + 2 * real / 60, 1), "ceiling": None, "ratio": round(total / 2, 4), "unit": "requests/s; of 2 cores",
+            "target": None, "nodes": count, "real": real, "seconds": seconds, "connections": connections, "p50_ms": got["p50_ms"],
+            "p99_ms": got["p99_ms"], "cpu": busy, "cpu_alone": alone, "memory_kib": memory_busy, "memory_alone_kib": memory_alone,
+            "child_pss_kib": resident}
+
+
+ALL = (claim, batch_claim, heartbeat, life, dispatch, upload, feeds, latency, growth, snapshot, nodes, memory, slow_clients, loop, idle_nodes)
 # Run on a second stack as well, whose server writes a binary log.
 WITH_BINLOG = (claim, life, upload)

@@ -72,6 +72,7 @@ struct parent {
 	int64_t since_s, answered_s; /* unix: of the outage, 0 none; of the last answer */
 	bool no_gzip;		     /* it does not know it */
 	char error[256];
+	struct asked *asked; /* requests under way */
 };
 
 struct node {

@@ -24,6 +24,7 @@ struct asked {
 	parent_done *done;
 	void *arg;
 	int64_t at_ms;
+	struct asked *next;
 };
 
 enum cs_err
@@ -62,6 +63,13 @@ parent_fini(struct node *n)
 	free(n->parent.base);
 	free(n->parent.authorization);
 	n->parent.base = n->parent.authorization = NULL;
+	/* What was under way when its connections were closed has no answer. */
+	while (n->parent.asked != NULL) {
+		struct asked *q = n->parent.asked;
+
+		n->parent.asked = q->next;
+		free(q);
+	}
 }
 
 bool
@@ -167,6 +175,17 @@ parent_read(enum http_result result, const struct http_answer *a, struct parent_
 }
 
 static void
+forget(struct asked *q)
+{
+	struct asked **at = &q->node->parent.asked;
+
+	while (*at != q)
+		at = &(*at)->next;
+	*at = q->next;
+	free(q);
+}
+
+static void
 on_done(void *arg, enum http_result result, struct http_answer *a)
 {
 	struct asked *q = arg;
@@ -184,7 +203,7 @@ on_done(void *arg, enum http_result result, struct http_answer *a)
 	else
 		answered(n);
 	q->done(n, q->arg, &answer);
-	free(q);
+	forget(q);
 }
 
 bool
@@ -222,12 +241,14 @@ parent_call(struct node *n, enum http_method method, const char *path, const str
 	};
 	ok = q != NULL && !buf_failed(&url) && !buf_failed(&idem);
 	if (ok) {
-		*q = (struct asked){ n, done, arg, clock_mono_ms() };
+		*q = (struct asked){ n, done, arg, clock_mono_ms(), NULL };
 		ok = http_multi_start(n->http, &call, on_done, q);
 	}
-	if (ok)
+	if (ok) {
+		q->next = p->asked;
+		p->asked = q;
 		p->running++;
-	else
+	} else
 		free(q);
 	buf_free(&url);
 	buf_free(&idem);

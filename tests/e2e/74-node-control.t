@@ -6,6 +6,7 @@ import hmac
 import http.client
 import os
 import signal
+import socket
 import sys
 import time
 
@@ -177,6 +178,19 @@ def test_finish(s, t):
     clear(s)
 
 
+def test_unanswered(s, t):
+    """SIGTERM while the parent owes an answer"""
+    silent = socket.create_server(("127.0.0.1", 0))
+    with Child(s, "unanswered", collect(journal_of(s, "unanswered"), 0, 1),
+               url="http://127.0.0.1:%d" % silent.getsockname()[1]) as child:
+        silent.settimeout(20)
+        connection, _ = silent.accept()
+        t.ok(b"/heartbeat" in connection.recv(4096), "it asks")
+        t.eq(child.stop(), 0, "it ends")
+        connection.close()
+    silent.close()
+
+
 def test_bad_reload(s, t):
     """a configuration that is wrong"""
     with Child(s, "bad", collect(journal_of(s, "bad"), 0, 1)) as child:
@@ -189,5 +203,5 @@ def test_bad_reload(s, t):
         t.ok(other.returncode == 78 and child.conf + ":" in other.stderr, "--check-config names file and line", other.stderr)
 
 
-run(test_notify, test_real_call, test_drain, test_cancel, test_finish, test_bad_reload, workers=4,
+run(test_notify, test_real_call, test_drain, test_cancel, test_finish, test_unanswered, test_bad_reload, workers=4,
     env={"CASCADE_DISPATCH_PREFER": "1s", "CASCADE_NODE_HEARTBEAT_INTERVAL": "1s", "CASCADE_OUTBOUND_ALLOW": "127.0.0.1/32"})
