@@ -10,11 +10,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #define TEXT_MAX      500 /* characters */
 #define GRACE_S	      5
 #define DISK_RETRY_MS 1000
-#define RETRY_HOLD_S  30 /* exit 75: the feed is left alone for so long */
+#define RETRY_HOLD_S  30	  /* exit 75: the feed is left alone for so long */
+#define ROOM_MIN      (256 << 10) /* bytes, for a package in files and the first records */
 
 static struct said *
 new_said(struct attempt *a, const char *feed, const char *text)
@@ -285,6 +287,15 @@ begin(struct node *n, struct attempt *a)
 	free(package);
 }
 
+/* What is begun on a full disk would fail for nothing. */
+static bool
+has_room(const struct node *n)
+{
+	struct statvfs fs;
+
+	return statvfs(n->dir, &fs) != 0 || (int64_t)(fs.f_bavail * fs.f_frsize) >= ROOM_MIN;
+}
+
 void
 work_step(struct node *n)
 {
@@ -299,7 +310,7 @@ work_step(struct node *n)
 			say_end(a, OUTCOME_UNBEGUN, "its node is stopping");
 			continue;
 		}
-		if (running >= (size_t)n->conf->concurrency)
+		if (running >= (size_t)n->conf->concurrency || !has_room(n))
 			break;
 		if ((a->recovered && !a->acked) || attempt_waits(n, a, STAGE_ENDED))
 			continue;
