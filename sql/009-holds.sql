@@ -11,3 +11,6 @@ CREATE TABLE IF NOT EXISTS cascade_hold (
     PRIMARY KEY (open_seq, node),
     KEY held_until (held_until)
 ) ENGINE = InnoDB;
+
+-- One more outcome of cascade_attempt.
+INSERT IGNORE INTO cascade_gauge (name, label, value, counted_at) VALUES ('attempts_total', 'released', 0, NOW(3));

@@ -16,7 +16,7 @@ TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$")
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
 FIELDS = ["id", "node_type", "name", "description", "api_url", "api_key", "parent_id", "status", "is_active",
           "last_sync_at", "last_heartbeat_at", "created_at", "updated_at", "sync_config", "current_tasks",
-          "max_capacity", "callback_url", "draining", "online", "last_seen_at"]
+          "max_capacity", "callback_url", "draining", "hold_until", "online", "last_seen_at"]
 REFRESH_S = 15
 
 
@@ -97,7 +97,7 @@ def test_create(s, t):
     t.eq(list(node.data), FIELDS, "a node's fields, in order")
     want = {"id": made["data.node_id"], "description": "d", "api_url": "http://127.0.0.1:1", "api_key": None,
             "parent_id": None, "status": 0, "is_active": True, "last_sync_at": None, "last_heartbeat_at": None,
-            "sync_config": {}, "current_tasks": 0, "max_capacity": 10, "callback_url": None, "draining": False,
+            "sync_config": {}, "current_tasks": 0, "max_capacity": 10, "callback_url": None, "draining": False, "hold_until": None,
             "online": False, "last_seen_at": None}
     t.eq({k: node.data[k] for k in want}, want, "a new child")
     parent = admin.post("/nodes", {"node_type": 0, "name": "P", "api_url": "", "description": None})

@@ -143,9 +143,8 @@ def test_reload(s, t):
     s.kill("cascade-fcgi", signal.SIGHUP)
     t.ok(full(s), "as many workers as before")
     numbers = [int(n) for n in re.findall(r"generation (\d+),", log_of(s))]
-    # signals that come while one waits are one
-    t.ok(len(numbers) > 2 and numbers == list(range(1, numbers[-1] + 1)) and numbers[-1] <= 10,
-         "generations are counted", *numbers)
+    # signals that come while one waits are one; a generation that is replaced before it was ready is not named
+    t.ok(numbers[0] == 1 and 2 < numbers[-1] <= 10 and numbers == sorted(set(numbers)), "generations are counted", *numbers)
 
 
 def test_bad_conf(s, t):
