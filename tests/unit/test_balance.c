@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include "random.h"
+
 #define CASES	  12000
 #define EVENTS	  16
 #define MAX_NODES 9
@@ -40,24 +42,6 @@ struct world {
 	size_t nitems;
 	bool failures;
 };
-
-static uint64_t rng_state;
-
-static uint64_t
-rng(void)
-{
-	uint64_t z = rng_state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
-static int64_t
-between(int64_t low, int64_t high)
-{
-	return low + (int64_t)(rng() % (uint64_t)(high - low + 1));
-}
 
 /* The world. Node ids are 1 more than their place. */
 

@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "random.h"
+
 #define CASES	   4000
 #define STEPS	   12
 #define FIRST_TIME INT64_C(0)
@@ -26,32 +28,6 @@ static const char *const zone_names[] = { "Europe/Berlin", "America/New_York", "
 static struct zone *zones[ARRAY_LEN(zone_names)];
 
 static uint64_t seed, cases;
-
-/* splitmix64: enough for tests, the same everywhere. */
-static uint64_t rng_state;
-
-static uint64_t
-rng(void)
-{
-	uint64_t z = rng_state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
-/* Uniform in [LOW, HIGH]. */
-static int64_t
-between(int64_t low, int64_t high)
-{
-	return low + (int64_t)(rng() % (uint64_t)(high - low + 1));
-}
-
-static bool
-one_in(int64_t n)
-{
-	return between(1, n) == 1;
-}
 
 /* An item of a field that goes from MIN to MAX, with a ~ as long as DRAWS are left. */
 static void
