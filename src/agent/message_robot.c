@@ -6,6 +6,7 @@
 #include "agent/message_priv.h"
 
 #include "base/parse.h"
+#include "net/http_client.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -138,15 +139,6 @@ message_kind_name(enum message_kind k)
 
 /* ---- Who ---- */
 
-static void
-host_of(const char *url, char out[HOST_SIZE])
-{
-	const char *start = strstr(url, "://");
-
-	start = start != NULL ? start + 3 : url;
-	snprintf(out, HOST_SIZE, "%.*s", (int)strcspn(start, "/:?#"), start);
-}
-
 static bool
 ends_with(const char *s, const char *end)
 {
@@ -173,7 +165,8 @@ robot_of(int64_t type, const char *url)
 
 	if (type == 1)
 		return MESSAGE_WEBHOOK;
-	host_of(url, host);
+	if (!http_host(url, host, sizeof(host)))
+		return MESSAGE_CUSTOM;
 	for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
 		if (strncasecmp(host, hosts[i].begin, strlen(hosts[i].begin)) == 0 &&
 		    ends_with(host, hosts[i].end))

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "db/db_schedule.h"
 #include "db/migrate.h"
-#include "net/outbound.h"
+#include "net/http_client.h"
 
 #include <netdb.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define CLOCK_MAX_S 5
-#define HOST_MAX    255
+#define HOST_SIZE   256
 #define TEXT_SIZE   512
 
 static bool
@@ -113,24 +113,6 @@ check_cron(struct cli *c, struct findings *found)
 	return CS_OK;
 }
 
-/* The host of an http(s) URL into HOST; false where it has none of a length that names have. */
-static bool
-host_of(const char *url, char host[HOST_MAX + 1])
-{
-	const char *p = strstr(url, "://");
-	size_t n;
-
-	if (p == NULL)
-		return false;
-	p += strlen("://");
-	n = *p == '[' ? strcspn(++p, "]") : strcspn(p, ":/?#");
-	if (n == 0 || n > HOST_MAX)
-		return false;
-	memcpy(host, p, n);
-	host[n] = '\0';
-	return true;
-}
-
 /* Whether any address of HOST may be connected to; a host without an address may not. */
 static bool
 may_call(const struct conf *conf, const char *host)
@@ -151,7 +133,7 @@ may_call(const struct conf *conf, const char *host)
 enum cs_err
 check_addresses(struct cli *c, struct findings *found)
 {
-	char host[HOST_MAX + 1], text[TEXT_SIZE];
+	char host[HOST_SIZE], text[TEXT_SIZE];
 	auto_rows rows = { 0 };
 
 	TRY(DB_QUERY(c->db, &c->fault, &rows, STMT_CHECK_ADDRESSES));
@@ -160,7 +142,7 @@ check_addresses(struct cli *c, struct findings *found)
 			const char *url = db_s(&rows, col);
 
 			if (url == NULL || *url == '\0' ||
-			    (host_of(url, host) && may_call(c->conf, host)))
+			    (http_host(url, host, sizeof(host)) && may_call(c->conf, host)))
 				continue;
 			snprintf(text, sizeof(text), "%s: %s", db_s(&rows, 0), url);
 			check_add(c, found, text);

@@ -96,6 +96,18 @@ host_of(const char *url)
 	return host;
 }
 
+bool
+http_host(const char *url, char *host, size_t size)
+{
+	char *found = host_of(url);
+	bool fits = found != NULL && strlen(found) < size;
+
+	if (fits)
+		strcpy(host, found);
+	curl_free(found);
+	return fits;
+}
+
 /* False: out of memory. "Expect:" keeps curl from asking first, and waiting, with a long body. */
 static bool
 add_headers(struct curl_slist **list, const struct http_call *call)

@@ -51,6 +51,10 @@ struct http_answer {
 void http_answer_free(struct http_answer *a);
 #define auto_answer cs_cleanup(http_answer_free) struct http_answer
 
+/* The host that a call of URL goes to, without brackets. False: it has none, or none that fits
+ * SIZE. */
+bool http_host(const char *url, char *host, size_t size) cs_mustcheck;
+
 /* Makes CALL; blocks for total_ms at most. A (zeroed) is filled as far as an answer came. */
 enum http_result http_call(const struct http_call *call, struct http_answer *a);
 

@@ -420,10 +420,38 @@ test_descriptors(void **state)
 	http_multi_free(m);
 }
 
+/* Where a call goes to, whatever stands before it. */
+static void
+test_host(void **state)
+{
+	static const struct {
+		const char *url, *host; /* NULL: it has none that fits */
+	} rows[] = {
+		{ "http://example.org", "example.org" },
+		{ "https://example.org:8443/a?b#c", "example.org" },
+		{ "https://user:word@example.org/", "example.org" },
+		{ "https://example.org@other.example/", "other.example" },
+		{ "http://[2001:db8::1]:80/", "2001:db8::1" },
+		{ "http:///", NULL },
+		{ "", NULL },
+		{ "http://a-name-of-sixteen/", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char host[16] = "";
+
+		assert_int_equal(http_host(rows[i].url, host, sizeof(host)), rows[i].host != NULL);
+		if (rows[i].host != NULL)
+			assert_string_equal(host, rows[i].host);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_answers),
