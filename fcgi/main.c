@@ -15,7 +15,6 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
 
 #define PROGRAM	    "cascade-fcgi"
@@ -38,13 +37,6 @@ static const char usage[] =
     "usage: " PROGRAM " [--config FILE] [--listen unix:PATH|HOST:PORT] [--workers N]\n"
     "       " PROGRAM " [--config FILE] --check-config | --print-config\n"
     "       " PROGRAM " --version | --help\n";
-
-static const char *const level_name[] = {
-	[LOG_LVL_ERROR] = "error",
-	[LOG_LVL_WARN] = "warn",
-	[LOG_LVL_INFO] = "info",
-	[LOG_LVL_DEBUG] = "debug",
-};
 
 static bool
 parse_args(struct app *app, int argc, char **argv)
@@ -119,11 +111,7 @@ load(const struct app *app, struct conf **conf, struct fault *f)
 static enum cs_err
 open_log(const struct conf *conf, struct fault *f)
 {
-	enum log_level level = LOG_LVL_ERROR;
-
-	while (level < LOG_LVL_DEBUG && strcmp(level_name[level], conf->log_level) != 0)
-		level++;
-	return log_open(PROGRAM, conf->log_target, level, f);
+	return log_open(PROGRAM, conf->log_target, log_level_of(conf->log_level), f);
 }
 
 static void

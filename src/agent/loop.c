@@ -10,13 +10,12 @@
 #include "base/clock.h"
 #include "core/ident.h"
 #include "proc/notify.h"
+#include "proc/signals.h"
 #include "proc/trim.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define CONNECTIONS   16 /* at once, and half of that to one host */
@@ -108,26 +107,12 @@ close_all(struct node *n)
 
 /* --- signals --- */
 
-static int
-catch_signals(void)
-{
-	sigset_t set;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static enum cs_err
 read_conf(struct node *n, struct node_conf **conf, struct fault *f)
 {
 	TRY(node_conf_load(n->conf_path, n->instance, conf, f));
 	TRY(node_conf_check_run(*conf, f));
-	return log_open(NODE_PROGRAM, (*conf)->log_target, node_conf_log_level(*conf), f);
+	return log_open(NODE_PROGRAM, (*conf)->log_target, log_level_of((*conf)->log_level), f);
 }
 
 /* A bad new configuration keeps the old one in force. What is under way goes on with what it began
@@ -178,14 +163,11 @@ begin_stop(struct node *n)
 static void
 take_signals(struct node *n, int fd)
 {
-	struct signalfd_siginfo si;
+	unsigned stops = 0;
 
-	while (read(fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
-		if (si.ssi_signo == SIGHUP)
-			n->reload = true;
-		else
-			begin_stop(n);
-	}
+	signals_read(fd, &stops, &n->reload);
+	while (stops-- > 0)
+		begin_stop(n);
 	/* One reload at a time: requests under way may still use what the last one replaced. */
 	if (n->old_conf != NULL && http_multi_running(n->http) == 0) {
 		node_conf_free(n->old_conf);
@@ -300,7 +282,7 @@ int
 node_run(struct node *n)
 {
 	struct fault f = { 0 };
-	int signals = catch_signals();
+	int signals = signals_open();
 
 	if (signals < 0 || open_all(n, &f) != CS_OK) {
 		log_fault(LOG_LVL_ERROR, "start", &f);

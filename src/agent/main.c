@@ -60,7 +60,7 @@ prepare(struct node *n, struct fault *f)
 	TRY(node_conf_check_run(n->conf, f));
 	TRY(state_make(n->dir, f));
 	TRY(state_lock(n->dir, f));
-	return log_open(NODE_PROGRAM, n->conf->log_target, node_conf_log_level(n->conf), f);
+	return log_open(NODE_PROGRAM, n->conf->log_target, log_level_of(n->conf->log_level), f);
 }
 
 static int

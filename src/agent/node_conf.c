@@ -165,17 +165,6 @@ node_conf_check_run(const struct node_conf *conf, struct fault *f)
 	return CS_OK;
 }
 
-enum log_level
-node_conf_log_level(const struct node_conf *conf)
-{
-	static const char *const names[] = { "error", "warn", "info", "debug" };
-	size_t i = 0;
-
-	while (i < ARRAY_LEN(names) - 1 && strcmp(names[i], conf->log_level) != 0)
-		i++;
-	return (enum log_level)i;
-}
-
 void
 node_conf_print(const struct node_conf *conf, FILE *out)
 {

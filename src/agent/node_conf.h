@@ -22,7 +22,6 @@ enum cs_err node_conf_load(
 void node_conf_free(struct node_conf *conf);
 /* Is there what a run needs: parent, credential, executor? CS_ECONFIG. */
 enum cs_err node_conf_check_run(const struct node_conf *conf, struct fault *f) cs_mustcheck;
-enum log_level node_conf_log_level(const struct node_conf *conf);
 /* As conf_print() and its kin. */
 void node_conf_print(const struct node_conf *conf, FILE *out);
 void node_conf_print_example(FILE *out);

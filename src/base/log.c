@@ -58,6 +58,16 @@ use_fd(int fd)
 	state.fd = fd;
 }
 
+enum log_level
+log_level_of(const char *name)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(levels) - 1 && strcmp(levels[i].name, name) != 0)
+		i++;
+	return (enum log_level)i;
+}
+
 enum cs_err
 log_open(const char *program, const char *target, enum log_level level, struct fault *f)
 {

@@ -12,6 +12,8 @@
 
 enum log_level { LOG_LVL_ERROR, LOG_LVL_WARN, LOG_LVL_INFO, LOG_LVL_DEBUG };
 
+/* The level that is called NAME: error, warn, info or debug. */
+enum log_level log_level_of(const char *name);
 /* TARGET: "stderr", "syslog" or an absolute path. Before this call lines go to stderr. */
 enum cs_err log_open(
     const char *program, const char *target, enum log_level level, struct fault *f);

@@ -12,16 +12,13 @@
 #include "cascaded/wake.h"
 #include "net/http_multi.h"
 #include "proc/notify.h"
+#include "proc/signals.h"
 
 #include <getopt.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <sys/signalfd.h>
 
 #define PROGRAM	  "cascaded"
 #define CALLS_MAX (4096 + 16) /* the most that wake.concurrency can be, and alerts */
@@ -29,54 +26,16 @@
 /* Of run(); what the signals that came ask for. */
 struct loop {
 	int signals;
-	bool stop, reload;
+	unsigned stop;
+	bool reload;
 	struct conf *conf;
 	struct conf *former; /* calls may still go by it; NULL: none */
 };
 
-/* Signals are read while the loop waits: no step is interrupted half way. */
-static int
-open_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static void
-read_signals(struct loop *l)
-{
-	struct signalfd_siginfo info;
-
-	while (read(l->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGHUP)
-			l->reload = true;
-		else
-			l->stop = true;
-	}
-}
-
-static enum log_level
-level_of(const struct conf *conf)
-{
-	static const char *const names[] = { "error", "warn", "info", "debug" };
-	size_t i = 0;
-
-	while (i < ARRAY_LEN(names) - 1 && strcmp(names[i], conf->log_level) != 0)
-		i++;
-	return (enum log_level)i;
-}
-
 static enum cs_err
 open_log(const struct conf *conf, struct fault *f)
 {
-	return log_open(PROGRAM, conf->log_target, level_of(conf), f);
+	return log_open(PROGRAM, conf->log_target, log_level_of(conf->log_level), f);
 }
 
 /* A new configuration and what hangs on it. A log that cannot be opened leaves the former one. */
@@ -130,7 +89,7 @@ wait_until(struct daemon *d, struct loop *l, int64_t until_ms)
 		if (left > TICK_PEEK_MS)
 			left = TICK_PEEK_MS;
 		http_multi_wait(d->http, &fd, 1, left > 0 ? (int)left : 0);
-		read_signals(l);
+		signals_read(l->signals, &l->stop, &l->reload);
 		if (l->former != NULL && http_multi_running(d->http) == 0) {
 			conf_free(l->former);
 			l->former = NULL;
@@ -138,13 +97,13 @@ wait_until(struct daemon *d, struct loop *l, int64_t until_ms)
 		left = until_ms - clock_mono_ms();
 		if (left > 0)
 			tick_peek(d);
-	} while (left > 0 && !l->stop && !(l->reload && l->former == NULL));
+	} while (left > 0 && l->stop == 0 && !(l->reload && l->former == NULL));
 }
 
 static void
 loop(struct daemon *d, struct loop *l, const char *path)
 {
-	while (!l->stop) {
+	while (l->stop == 0) {
 		int64_t begin = clock_mono_ms(), next;
 
 		if (l->reload && l->former == NULL) {
@@ -188,7 +147,7 @@ static int
 run(const char *path, struct conf *conf)
 {
 	struct daemon d = { .scheduling = true };
-	struct loop l = { .conf = conf, .signals = open_signals() };
+	struct loop l = { .conf = conf, .signals = signals_open() };
 	bool made = make(&d, &l);
 
 	if (!made || l.signals < 0) {

@@ -40,7 +40,7 @@ test_defaults(void **state)
 	assert_int_equal(conf->concurrency, 10);
 	assert_int_equal(conf->heartbeat_s, 60);
 	assert_string_equal(conf->executor, "wechat");
-	assert_int_equal(node_conf_log_level(conf), LOG_LVL_INFO);
+	assert_int_equal(log_level_of(conf->log_level), LOG_LVL_INFO);
 	assert_int_equal(node_conf_check_run(conf, &f), CS_ECONFIG);
 	assert_non_null(strstr(f.detail, "cascade.parent_api_url"));
 	node_conf_free(conf);
