@@ -85,6 +85,21 @@ call(struct attempt *a, enum http_method method, const char *path, struct buf *b
 	return a->calling;
 }
 
+/* Has the parent taken what A told it? If not, A tells it again later, or REFUSED sees to it. */
+static bool
+is_taken(struct attempt *a, const struct parent_answer *answer,
+    void (*refused)(struct attempt *a, const struct parent_answer *answer))
+{
+	a->calling = false;
+	if (answer->verdict == PARENT_LATER)
+		put_off(a, answer);
+	else if (answer->verdict == PARENT_REFUSED)
+		refused(a, answer);
+	else
+		return true;
+	return false;
+}
+
 /* --- it executes --- */
 
 static void
@@ -92,15 +107,8 @@ on_ack(struct node *n, void *arg, const struct parent_answer *answer)
 {
 	struct attempt *a = arg;
 
-	a->calling = false;
-	if (answer->verdict == PARENT_LATER) {
-		put_off(a, answer);
+	if (!is_taken(a, answer, revoke))
 		return;
-	}
-	if (answer->verdict == PARENT_REFUSED) {
-		revoke(a, answer);
-		return;
-	}
 	a->acked = true;
 	a->ack_due_ms = clock_mono_ms() + node_jitter(n->beat_every_s * 1000);
 }
@@ -167,15 +175,8 @@ on_uploaded(struct node *n, void *arg, const struct parent_answer *answer)
 {
 	struct attempt *a = arg;
 
-	a->calling = false;
-	if (answer->verdict == PARENT_LATER) {
-		put_off(a, answer);
+	if (!is_taken(a, answer, refused_piece))
 		return;
-	}
-	if (answer->verdict == PARENT_REFUSED) {
-		refused_piece(a, answer);
-		return;
-	}
 	if (!spool_sent(n->spool, a->seq, a->last_article, NULL)) {
 		wait_for_disk(a); /* sent again: articles are stored once, by id */
 		return;
@@ -263,12 +264,7 @@ finish(struct attempt *a, const char *how)
 static void
 on_told(struct attempt *a, const struct parent_answer *answer, const char *how)
 {
-	a->calling = false;
-	if (answer->verdict == PARENT_LATER)
-		put_off(a, answer);
-	else if (answer->verdict == PARENT_REFUSED)
-		revoke(a, answer);
-	else
+	if (is_taken(a, answer, revoke))
 		finish(a, how);
 }
 

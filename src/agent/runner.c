@@ -36,9 +36,8 @@ struct runner {
 	int pidfd, out, err; /* -1: closed */
 	char *dir;
 	struct lines lines;
-	struct buf log;	  /* standard error, up to twice what is kept */
-	struct buf shown; /* what runner_log() made of it */
-	int64_t started_ms;
+	struct buf log;	      /* standard error, up to twice what is kept */
+	struct buf shown;     /* what runner_log() made of it */
 	int64_t due_ms;	      /* the time limit, then the SIGKILL; 0: none */
 	bool stopping;	      /* SIGTERM was sent … */
 	enum outcome stopped; /* … and this is what it ends as */
@@ -368,9 +367,8 @@ runner_start(const struct runner_job *job, const struct runner_ops *ops, void *a
 		runner_free(r);
 		return NULL;
 	}
-	r->started_ms = clock_mono_ms();
 	if (r->limits.timeout_s > 0)
-		r->due_ms = r->started_ms + r->limits.timeout_s * 1000;
+		r->due_ms = clock_mono_ms() + r->limits.timeout_s * 1000;
 	return r;
 }
 
@@ -454,10 +452,4 @@ pid_t
 runner_pid(const struct runner *r)
 {
 	return r->pid;
-}
-
-int64_t
-runner_started_ms(const struct runner *r)
-{
-	return r->started_ms;
 }

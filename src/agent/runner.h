@@ -88,7 +88,6 @@ bool runner_ended(const struct runner *r);
 /* The last RUNNER_LOG_MAX bytes of standard error, valid UTF-8, NUL-terminated; R's. */
 const char *runner_log(struct runner *r);
 pid_t runner_pid(const struct runner *r);
-int64_t runner_started_ms(const struct runner *r); /* clock_mono_ms() */
 /* If it still runs, kills it at once and waits for its death; calls nobody. NULL is fine. */
 void runner_free(struct runner *r);
 /* At start, before anything runs: kills what executors of an earlier process left running (found by
