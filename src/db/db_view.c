@@ -213,16 +213,11 @@ read_page(struct db *db, struct choice c, const struct view_page *page, struct d
 static enum cs_err
 read_total(struct db *db, struct choice c, int64_t max, int64_t *total, struct fault *f)
 {
-	size_t filters = c.n;
 	auto_rows r = { 0 };
 
-	c.args[c.n++] = A_I(max - 1);
-	for (size_t i = 0; i < filters; i++)
-		c.args[c.n++] = c.args[i];
+	c.args[c.n++] = A_I(max);
 	TRY(db_query(db, f, &r, c.stmt->total, c.args, c.n));
 	*total = db_next(&r) ? db_i(&r, 0) : 0;
-	if (*total > max)
-		*total = max;
 	return CS_OK;
 }
 

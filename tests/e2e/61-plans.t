@@ -13,6 +13,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 import bulk  # noqa: E402
 from cascade import run  # noqa: E402
+from cost import Cost  # noqa: E402
 
 ROWS, FEEDS = 30000, 3000
 TOTAL = 10001  # entries of an index that a total reads at most
@@ -20,6 +21,7 @@ PAGE = 200
 BIG = {"we_cascade_task_allocations", "we_cascade_sync_logs", "we_articles", "we_feeds", "cascade_open",
        "cascade_open_feed", "cascade_attempt", "cascade_feed"}
 DEEP = 1000
+FEW_PAGES = 400  # for 7 rows of a page and their surroundings, and 10,001 entries of an index
 
 # filters by their letters; the index that each combination is read from
 ALLOCATIONS = (("T", "task"), ("N", "node"), ("S", "status"), ("TN", "pair"), ("TS", "task_status"),
@@ -104,6 +106,19 @@ def test_listings(s, t):
                 examine(s, t, path + "&".join(RARE[c] for c in letters), index)
 
 
+def test_again(s, t):
+    """what a worker prepared once and executes again and again reads no more pages, and writes no table to disk"""
+    cost = Cost(s, "Innodb_buffer_pool_read_requests", "Created_tmp_disk_tables")
+    client = s.admin()
+    for path, combinations in (("/allocations?", ALLOCATIONS), ("/sync-logs?", SYNC_LOGS)):
+        for letters, _ in combinations:
+            query = "%s%s&limit=7" % (path, "&".join(USUAL[c] for c in letters))
+            pages, on_disk = cost.of(lambda _: client.get(query))
+            t.ok(pages <= FEW_PAGES and on_disk == 0, "%s: %d pages" % (query, pages), on_disk)
+    pages, on_disk = cost.of(lambda _: client.get("/feed-status?limit=7"))
+    t.ok(pages <= FEW_PAGES and on_disk == 0, "/feed-status: %d pages" % pages, on_disk)
+
+
 def test_rare(s, t):
     """a filter that matches much and one that matches little"""
     for letters, name in ALLOCATIONS[3:7]:
@@ -171,4 +186,4 @@ def prepare(s, t):
     s.admin().get("/healthz")
 
 
-run(prepare, test_listings, test_rare, test_feeds, test_feeds_behind_a_cursor, test_counts, test_judgement, workers=1, cascaded=False)
+run(prepare, test_listings, test_again, test_rare, test_feeds, test_feeds_behind_a_cursor, test_counts, test_judgement, workers=1, cascaded=False)

@@ -9,39 +9,11 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 from cascade import run  # noqa: E402
+from cost import Cost  # noqa: E402
 from work import article, claim, complete, dispatch, make_feeds, make_task, status, upload  # noqa: E402
 
-TIMES = 7
 WAITING = 900
-
-
-def read(s):
-    rows = s.sql("SHOW GLOBAL STATUS WHERE Variable_name IN ('Questions', 'Binlog_commits', 'Created_tmp_disk_tables')"
-                 " OR Variable_name LIKE 'Handler_read%'")
-    got = {row["Variable_name"]: int(row["Value"]) for row in rows}
-    return got["Questions"], got["Binlog_commits"], got["Created_tmp_disk_tables"], sum(v for n, v in got.items() if n.startswith("Handler_read"))
-
-
-def between(s, what):
-    """What happens between two readings of the counters while WHAT is done."""
-    before = read(s)
-    what()
-    return [b - a for a, b in zip(before, read(s))]
-
-
-class Cost:
-    def __init__(self, s):
-        self.s = s
-        self.idle = [min(column) for column in zip(*(between(s, lambda: None) for _ in range(TIMES)))]
-
-    def of(self, request, prepare=lambda: None):
-        """(statements, commits, temporary files, rows read) of REQUEST, given what PREPARE returns; both run several times."""
-        request(prepare())  # what is prepared once per connection
-        seen = []
-        for _ in range(TIMES):
-            given = prepare()
-            seen.append(between(self.s, lambda: request(given)))
-        return [min(column) - idle for column, idle in zip(zip(*seen), self.idle)]
+COUNTERS = ("Questions", "Binlog_commits", "Created_tmp_disk_tables", "Handler_read%")
 
 
 def must(answer, code=200):
@@ -70,7 +42,7 @@ def test_cost(s, t):
     def silent(_=None):
         s.sql("UPDATE cascade_node SET last_heartbeat_at = NULL")
 
-    cost = Cost(s)
+    cost = Cost(s, *COUNTERS)
     cases = [
         # request, what it needs; statements, commits, most rows read
         ("a heartbeat soon after the last", lambda _: must(node.post("/heartbeat")), lambda: None, 1, 0, 4),
@@ -100,7 +72,7 @@ def test_assigned(s, t):
     s.sql("UPDATE cascade_node SET open_count = (SELECT COUNT(*) FROM cascade_open o WHERE o.node = cascade_node.seq)")
     for _ in range(100):
         must(node.post("/claim-task"))
-    got = Cost(s).of(lambda _: must(node.post("/claim-task")))
+    got = Cost(s, *COUNTERS).of(lambda _: must(node.post("/claim-task")))
     t.eq(got[:3], [2, 1, 0], "a claim of assigned work is two statements, a commit and no temporary file")
     t.ok(got[3] <= 24, "and reads as little as one of the pool", "read: %d" % got[3])
 
