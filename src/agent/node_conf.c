@@ -89,9 +89,11 @@ static const struct {
 	{ KEY_api_key, check_credential, NULL },
 	{ KEY_api_secret, check_credential, NULL },
 	{ KEY_listen, check_listen, NULL },
+	{ KEY_ca_file, conf_check_ca_file, NULL },
 	{ KEY_state_dir, check_absolute, NULL },
 	{ KEY_executor, conf_check_choice, "wechat exec" },
 	{ KEY_command, check_command, NULL },
+	{ KEY_wechat_ca_file, conf_check_ca_file, NULL },
 	{ KEY_log_target, conf_check_log_target, NULL },
 	{ KEY_log_level, conf_check_choice, "error warn info debug" },
 };

@@ -48,10 +48,10 @@ parent_init(struct node *n, struct fault *f)
 	if (buf_failed(&b) || p->authorization == NULL)
 		return cs_detail(f, CS_ENOMEM, "parent");
 	p->tls = (struct http_tls){
-		.ca_file = c->ca_file[0] != '\0' ? c->ca_file : NULL,
-		.cert_file = c->client_cert[0] != '\0' ? c->client_cert : NULL,
-		.key_file = c->client_key[0] != '\0' ? c->client_key : NULL,
-		.proxy = c->proxy[0] != '\0' ? c->proxy : NULL,
+		.ca_file = c->ca_file,
+		.cert_file = c->client_cert,
+		.key_file = c->client_key,
+		.proxy = c->proxy,
 		.insecure = c->insecure_tls,
 	};
 	return CS_OK;

@@ -2,16 +2,14 @@
 /* What the built-in collector, and the account that it uses, take of the configuration. */
 #include "agent/node.h"
 
-#include <string.h>
-
 void
 node_wechat(struct node *n)
 {
 	const struct node_conf *c = n->conf;
 
 	n->wechat_tls = (struct http_tls){
-		.ca_file = c->wechat_ca_file[0] != '\0' ? c->wechat_ca_file : NULL,
-		.proxy = c->wechat_proxy[0] != '\0' ? c->wechat_proxy : NULL,
+		.ca_file = c->wechat_ca_file,
+		.proxy = c->wechat_proxy,
 	};
 	n->wechat = (struct wechat_conf){
 		.base_url = c->wechat_url,

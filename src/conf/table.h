@@ -112,6 +112,8 @@ enum cs_err conf_refuse(struct conf_load *l, size_t id, const char *fmt, ...) cs
 /* Checks that more than one table has; ARG of conf_check_choice(): words with blanks between. */
 enum cs_err conf_check_choice(struct conf_load *l, size_t id, const char *arg) cs_mustcheck;
 enum cs_err conf_check_log_target(struct conf_load *l, size_t id, const char *arg) cs_mustcheck;
+/* A file of certificates in PEM that can be read, or none. */
+enum cs_err conf_check_ca_file(struct conf_load *l, size_t id, const char *arg) cs_mustcheck;
 /* HOST:PORT, HOST an address in brackets where it is IPv6's. */
 bool conf_is_host_port(const char *s);
 /* Sets key SECRET to the first line of the file that key ID names, if it names one. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks of values that more than one table needs: choices, log targets, addresses, secret files.
+/*
+ * Checks of values that more than one table needs: choices, log targets, addresses, authorities,
+ * secret files.
  */
 #include "conf/table.h"
 #include "base/log.h"
@@ -10,6 +12,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
 
 #define SECRET_LINE_MAX 1024
 
@@ -53,9 +58,9 @@ conf_is_host_port(const char *s)
 	return parse_int(colon + 1, 1, 65535, &port);
 }
 
-/* Opens the secret file of key ID for reading; warns if others may read it. */
+/* Opens the file that key ID names for reading. */
 static enum cs_err
-open_secret(struct conf_load *l, size_t id, int *fd)
+open_file(struct conf_load *l, size_t id, int *fd, mode_t *mode)
 {
 	const char *path = conf_str(l, id);
 	struct stat st;
@@ -68,23 +73,48 @@ open_secret(struct conf_load *l, size_t id, int *fd)
 		close(*fd);
 		return conf_refuse(l, id, "%s: is not a regular file", path);
 	}
-	if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		log_warn("secret_file", "%s: readable by others than its owner (mode %03o)", path,
-		    (unsigned)st.st_mode & 0777);
+	*mode = st.st_mode;
 	return CS_OK;
+}
+
+/* Read by the very function that curl reads it with: what is good here is good there. */
+enum cs_err
+conf_check_ca_file(struct conf_load *l, size_t id, const char *arg cs_unused)
+{
+	const char *path = conf_str(l, id);
+	X509_STORE *store;
+	mode_t mode;
+	bool good;
+	int fd;
+
+	if (path[0] == '\0')
+		return CS_OK;
+	TRY(open_file(l, id, &fd, &mode));
+	close(fd);
+	store = X509_STORE_new();
+	if (store == NULL)
+		return cs_detail(l->f, CS_ENOMEM, "no memory for the configuration");
+	good = X509_STORE_load_file(store, path) == 1;
+	X509_STORE_free(store);
+	ERR_clear_error();
+	return good ? CS_OK : conf_refuse(l, id, "%s: has no certificates in PEM", path);
 }
 
 enum cs_err
 conf_load_secret(struct conf_load *l, size_t id, size_t secret)
 {
 	char line[SECRET_LINE_MAX + 2]; /* one byte more than may be, and the NUL */
+	mode_t mode;
 	size_t len;
 	ssize_t n;
 	int fd;
 
 	if (*conf_str(l, id) == '\0')
 		return CS_OK;
-	TRY(open_secret(l, id, &fd));
+	TRY(open_file(l, id, &fd, &mode));
+	if ((mode & (S_IRWXG | S_IRWXO)) != 0)
+		log_warn("secret_file", "%s: readable by others than its owner (mode %03o)",
+		    conf_str(l, id), (unsigned)mode & 0777);
 	n = read(fd, line, sizeof(line) - 1);
 	close(fd);
 	if (n < 0)

@@ -14,6 +14,9 @@
 
 #include <arpa/inet.h>
 
+/* A bundle takes tens of milliseconds to read, but one that was replaced has to count soon. */
+#define CA_KEPT_S 60L
+
 static void
 url_cleanup(CURLU **u)
 {
@@ -144,6 +147,23 @@ set_method(CURL *h, const struct http_call *call)
 	       curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, names[call->method]) == CURLE_OK;
 }
 
+static const char *
+given(const char *s)
+{
+	return s != NULL && s[0] != '\0' ? s : NULL;
+}
+
+/* Unless it is told that there is none, curl asks the system's directory of authorities too. */
+static void
+set_authorities(CURL *h, const char *ca_file)
+{
+	if (given(ca_file) == NULL)
+		return;
+	curl_easy_setopt(h, CURLOPT_CAINFO, ca_file);
+	curl_easy_setopt(h, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(h, CURLOPT_CA_CACHE_TIMEOUT, CA_KEPT_S);
+}
+
 static void
 set_tls(CURL *h, const struct http_tls *tls)
 {
@@ -152,10 +172,9 @@ set_tls(CURL *h, const struct http_tls *tls)
 	if (tls == NULL)
 		tls = &defaults;
 	curl_easy_setopt(h, CURLOPT_PROXY, tls->proxy != NULL ? tls->proxy : "");
-	if (tls->ca_file != NULL)
-		curl_easy_setopt(h, CURLOPT_CAINFO, tls->ca_file);
-	curl_easy_setopt(h, CURLOPT_SSLCERT, tls->cert_file);
-	curl_easy_setopt(h, CURLOPT_SSLKEY, tls->key_file);
+	set_authorities(h, tls->ca_file);
+	curl_easy_setopt(h, CURLOPT_SSLCERT, given(tls->cert_file));
+	curl_easy_setopt(h, CURLOPT_SSLKEY, given(tls->key_file));
 	curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
 	curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
 }

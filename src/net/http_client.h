@@ -12,11 +12,12 @@
 
 enum http_method { HTTP_POST, HTTP_GET, HTTP_PUT, HTTP_DELETE, HTTP_METHOD__MAX };
 
-/* All optional; the strings outlive the calls. */
+/* All optional: NULL and "" are the same. */
 struct http_tls {
-	const char *ca_file;		  /* NULL: the system's authorities */
+	/* PEM; the only authorities believed, none: the system's; read again within a minute */
+	const char *ca_file;
 	const char *cert_file, *key_file; /* client certificate */
-	const char *proxy; /* NULL: none (the environment is never used); it is what is checked */
+	const char *proxy; /* none: none (the environment is never used); it is what is checked */
 	bool insecure;	   /* whoever answers is believed */
 };
 
@@ -28,7 +29,7 @@ struct http_call {
 	size_t body_len;	    /* 0 with a body: up to its NUL */
 	struct outbound outbound;   /* its strings outlive the call */
 	bool anywhere; /* the address is from our own configuration: OUTBOUND is not asked */
-	const struct http_tls *tls; /* NULL: defaults */
+	const struct http_tls *tls; /* copied; NULL: defaults */
 	long connect_ms, total_ms;
 	size_t max; /* bytes of the answer; what is over is not read */
 };

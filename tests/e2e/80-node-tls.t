@@ -5,11 +5,11 @@ import os
 import select
 import socket
 import socketserver
-import subprocess
 import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
+from authority import Authority  # noqa: E402
 from cascade import run, wait_for  # noqa: E402
 from child import Child, all_are, collect, free_port, journal_of, times  # noqa: E402
 from work import clear, dispatch, make_feeds, make_task  # noqa: E402
@@ -53,32 +53,6 @@ class Tunnel(socketserver.StreamRequestHandler):
                     if not data:
                         return
                     other[end].sendall(data)
-
-
-def openssl(*arguments):
-    subprocess.run(["openssl", *arguments], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-
-class Authority:
-    """An authority below DIRECTORY that makes client certificates."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        os.makedirs(directory)
-        self.pem, self.key = self.path("ca.pem"), self.path("ca.key")
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-                "-subj", "/CN=nodes of " + os.path.basename(directory), "-keyout", self.key, "-out", self.pem)
-
-    def path(self, name):
-        return os.path.join(self.directory, name)
-
-    def certificate(self, name):
-        """Certificate and key."""
-        key, request, pem = self.path(name + ".key"), self.path(name + ".csr"), self.path(name + ".pem")
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + name,
-                "-keyout", key, "-out", request)
-        openssl("x509", "-req", "-in", request, "-CA", self.pem, "-CAkey", self.key, "-CAcreateserial", "-days", "30", "-out", pem)
-        return pem, key
 
 
 def demand_certificates(s, authority):
