@@ -70,6 +70,7 @@ call(struct ctx *c, const struct target *t, struct http_answer *a, enum http_res
 		.headers = headers,
 		.body = "{}",
 		.outbound = { c->conf->outbound_allow.v, c->conf->outbound_allow.n },
+		.tls = &(struct http_tls){ .ca_file = c->conf->outbound_ca_file },
 		.connect_ms = CONNECT_MS,
 		.total_ms = TOTAL_MS,
 		.max = ANSWER_BYTES_MAX,

@@ -185,6 +185,7 @@ send_to(struct target *t, const struct conf *conf, const struct conf_alert *to, 
 	struct http_call call = {
 		.headers = headers,
 		.anywhere = true,
+		.tls = &(struct http_tls){ .ca_file = conf->outbound_ca_file },
 		.connect_ms = conf->alert_timeout_s * 1000,
 		.total_ms = conf->alert_timeout_s * 1000,
 		.max = ANSWER_MAX,

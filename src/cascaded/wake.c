@@ -240,6 +240,7 @@ start_call(struct wake *w, const struct conf *conf, struct peer *p, const struct
 		.url = node->url,
 		.headers = headers,
 		.outbound = { conf->outbound_allow.v, conf->outbound_allow.n },
+		.tls = &(struct http_tls){ .ca_file = conf->outbound_ca_file },
 		.connect_ms = conf->wake_connect_timeout_s * 1000,
 		.total_ms = conf->wake_timeout_s * 1000,
 		.max = ANSWER_MAX,

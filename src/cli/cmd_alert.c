@@ -26,6 +26,7 @@ send_test(struct cli *c, const struct conf_alert *to, bool *taken, char *why, si
 	struct http_call call = {
 		.headers = headers,
 		.anywhere = true,
+		.tls = &(struct http_tls){ .ca_file = c->conf->outbound_ca_file },
 		.connect_ms = c->conf->alert_timeout_s * 1000,
 		.total_ms = c->conf->alert_timeout_s * 1000,
 		.max = ANSWER_MAX,

@@ -142,6 +142,7 @@ static const struct {
 	{ CONF_ID_mounts, check_mounts, NULL },
 	{ CONF_ID_schedule, conf_check_choice, "own werss" },
 	{ CONF_ID_outbound_allow, check_outbound, NULL },
+	{ CONF_ID_outbound_ca_file, conf_check_ca_file, NULL },
 	{ CONF_ID_alert_language, conf_check_choice, "zh en" },
 	{ CONF_ID_log_target, conf_check_log_target, NULL },
 	{ CONF_ID_log_level, conf_check_choice, "error warn info debug" },

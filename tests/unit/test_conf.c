@@ -244,6 +244,10 @@ test_file_errors(void **state)
 		    "/x: the prefix is there twice" },
 		{ "cascaded: { schedule = \"ownx\"; };", 1, "should be one of: own werss" },
 		{ "cascaded: { schedule = \"wer\"; };", 1, "should be one of: own werss" },
+		{ "outbound: { ca_file = \"/nonexistent.pem\"; };", 1,
+		    "outbound.ca_file: /nonexistent.pem: No such file" },
+		{ "outbound: { ca_file = \"/\"; };", 1,
+		    "outbound.ca_file: /: is not a regular file" },
 		{ "log: {\n level = \"loud\"; };", 2, "should be one of: error warn info debug" },
 		{ "log: { target = \"log\"; };", 1, "log.target: should be stderr, syslog or" },
 	};
@@ -378,6 +382,27 @@ test_secret_files(void **state)
 	setenv("CASCADE_AUTH_JWT_SECRET_FILE", dir, 1);
 	assert_int_equal(load("", &(struct conf *){ NULL }, &(struct fault){ 0 }), CS_ECONFIG);
 	unsetenv("CASCADE_AUTH_JWT_SECRET_FILE");
+}
+
+static void
+test_ca_file(void **state)
+{
+	static const char *const texts[] = { "", "of another kind\n",
+		"-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n",
+		"-----BEGIN CERTIFICATE-----\n" };
+
+	(void)state;
+	setenv("CASCADE_OUTBOUND_CA_FILE", secret_path, 1);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct conf *conf = NULL;
+		struct fault f = { 0 };
+
+		write_file(secret_path, texts[i], strlen(texts[i]), 0644);
+		assert_int_equal(load("", &conf, &f), CS_ECONFIG);
+		assert_non_null(strstr(f.detail, "CASCADE_OUTBOUND_CA_FILE: outbound.ca_file: "));
+		assert_non_null(strstr(f.detail, ": has no certificates in PEM"));
+	}
+	unsetenv("CASCADE_OUTBOUND_CA_FILE");
 }
 
 /* A secret that others may read is used, but warned of; its text is never logged. */
@@ -557,6 +582,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_listen),
 		cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_secret_files),
+		cmocka_unit_test(test_ca_file),
 		cmocka_unit_test(test_secret_mode),
 		cmocka_unit_test(test_check_secret),
 		cmocka_unit_test(test_print),
