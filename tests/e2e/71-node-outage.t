@@ -42,6 +42,7 @@ def test_parent_away(s, t):
              "in one attempt each")
         t.eq(set(times(journal, "begin").values()), {1}, "nothing was collected twice")
         t.eq(s.value("SELECT COUNT(*) FROM we_articles"), str(2 * COUNT), "every article is stored")
+        t.ok(wait_for(lambda: len(child.events("finished")) == COUNT), "as the child has heard", len(child.events("finished")))
         order = {}
         for event in ("claimed", "finished"):
             for line in child.events(event):
@@ -61,6 +62,7 @@ def test_order(s, t):
         dispatch(s, task)
     with Child(s, "order", collect(journal_of(s, "order"), 0, 1, other="much=1400"), concurrency=2) as child:
         t.ok(wait_for(lambda: all_are(s, "much") and all_are(s, "little"), 60), "both are completed")
+        t.ok(wait_for(lambda: len(child.events("finished")) == 2), "as the child has heard", child.log_text())
         t.eq([e["allocation"] for e in child.events("finished")], [e["allocation"] for e in child.events("claimed")],
              "what was claimed first is delivered first, though it is three uploads")
     clear(s)
