@@ -96,7 +96,8 @@ def test_large_and_small(s, t):
     t.ok(wait_for(lambda: s.value("SELECT COUNT(*) FROM we_cascade_task_allocations WHERE task_id = 'small'"
                                   " AND status = 'completed'") == "5", 60), "and done by nodes")
     waiting = int(s.value("SELECT COUNT(*) FROM we_cascade_task_allocations WHERE task_id = 'large' AND status = 'pending'"))
-    t.ok(waiting > FEEDS // 20, "while much of the large one waits", str(waiting))
+    # there may be no more of it yet than its first turn (dispatch.batch)
+    t.ok(waiting > max(1000, large_created // 2), "while most of what there is of the large one waits", waiting, large_created)
     t.ok(wait_for(lambda: s.sql(finished % "large"), PATIENCE), "the large one is dispatched")
     rows = {name: s.sql("SELECT TIMESTAMPDIFF(MICROSECOND, r.scheduled_for, r.finished_at) / 1e6 AS late, r.created"
                         " FROM cascade_run r JOIN cascade_task t ON t.seq = r.task WHERE t.task_id = '%s'" % name)[0]
