@@ -2,7 +2,8 @@
 /*
  * A claim takes the node's own assigned work first, then the worker's candidates, then the whole
  * pool, then what is reserved for others beyond its time. It answers "nothing" only when none of
- * these holds anything that the node may take.
+ * these holds anything that the node may take. Each step reads what it would take as it is now, and
+ * takes it together, if nobody was faster.
  */
 #include "fcgi/claim.h"
 
@@ -15,6 +16,7 @@
 #define LIST_AGE_MS 1000 /* new work and preferences are seen at the latest after this */
 #define PAGE	    512	 /* of the whole pool */
 #define OWN_NODES   64	 /* whose own work's places are remembered */
+#define CLAIM_TRIES 3
 /* A worker stays this close to the oldest, so that a busy one does not run ahead of an idle one's
  * class. */
 #define WINDOW_US INT64_C(30000000)
@@ -41,12 +43,18 @@ struct candidates {
 	struct db_candidate list[LIST_MAX];
 };
 
-/* One claim's walk: what was met on the way. */
+/* One walk: what was met on the way. */
 struct walk {
-	int64_t seq;   /* taken; 0 = none yet */
-	bool reserved; /* something was left to other nodes */
-	bool full;     /* the node's capacity is used up */
-	struct db_rows *package;
+	struct claimed *got;
+	size_t before, max; /* how much it had, and may have */
+	bool reserved;	    /* something was left to other nodes */
+	bool full;	    /* the node takes nothing more */
+};
+
+/* Candidates that are to be claimed together. */
+struct picks {
+	size_t n;
+	struct db_candidate *of[DB_OFFER_MAX];
 };
 
 struct candidates *
@@ -115,43 +123,152 @@ own_of(struct ctx *c)
 	return own;
 }
 
-/* Claims the node's own work, else SEQ. *TAKEN is what it was; 0: nothing. */
-static enum cs_err
-claim(struct ctx *c, int64_t seq, struct walk *w, int64_t *taken)
+void
+claimed_close(struct claimed *got)
 {
-	struct own *own = own_of(c);
-	struct db_claimed got;
-	int64_t begin = clock_mono_ms();
-	bool start = begin >= own->due_ms;
+	for (size_t i = 0; i < got->nrows; i++)
+		db_rows_close(&got->rows[i]);
+}
 
-	TRY(db_alloc_claim(
-	    c->db, c->conf, c->who.node, start ? 0 : own->place, seq, &got, w->package, &c->fault));
-	if (start)
-		*own = (struct own){ own->node, 0, next_look_ms(begin) };
-	if (got.seq != 0 && got.seq != seq)
-		own->place = got.place;
-	w->seq = *taken = got.seq;
+static bool
+has_any(const struct walk *w)
+{
+	return w->got->n > w->before;
+}
+
+static bool
+is_over(const struct walk *w)
+{
+	return w->full || w->got->n >= w->max;
+}
+
+/* The sync log's row of a claim; its extra is NULL where nothing of it can be handed out. */
+static enum cs_err
+log_claim(struct ctx *c, const struct db_offer *offer, size_t n, struct db_log *log)
+{
+	struct buf b = { 0 };
+	struct jw w;
+
+	jw_init(&w, &b);
+	if (n > 1) {
+		jw_obj(&w);
+		jw_key(&w, "allocations");
+		jw_arr(&w);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (offer[i].feeds == 0)
+			continue;
+		jw_obj(&w);
+		jw_kstr(&w, "allocation_id", offer[i].id);
+		jw_kstr(&w, "task_id", offer[i].task_id);
+		jw_kint(&w, "attempt", offer[i].attempt);
+		jw_obj_end(&w);
+		log->count += offer[i].feeds;
+	}
+	if (n > 1) {
+		jw_arr_end(&w);
+		jw_obj_end(&w);
+	}
+	if (log->count > 0 && !buf_failed(&b))
+		log->extra = arena_strndup(c->arena, b.data, b.len);
+	buf_free(&b);
+	if (log->count > 0 && log->extra == NULL)
+		return cs_detail(&c->fault, CS_ENOMEM, "sync log");
 	return CS_OK;
 }
 
-/* Tries to take D; a miss is looked into: gone, or is the node full? */
+/* Keeps what was claimed: ROWS are moved. */
+static void
+keep(struct ctx *c, struct walk *w, struct db_rows *rows, const struct db_offer *offer, size_t n)
+{
+	struct claimed *got = w->got;
+
+	for (size_t i = 0; i < n; i++) {
+		got->seq[got->n++] = offer[i].seq;
+		c->who.open_count += offer[i].more;
+		if (!offer[i].more)
+			own_of(c)->place = offer[i].place;
+	}
+	got->rows[got->nrows++] = *rows;
+	*rows = (struct db_rows){ 0 };
+}
+
+/* Nobody is to try these again: they are claimed, or were not to be had. Those that the node's own
+ * work left no place for, EXAMINED and later ones, stay. */
+static void
+forget(struct picks *p, size_t examined)
+{
+	for (size_t i = 0; i < p->n && i < examined; i++)
+		p->of[i]->seq = 0;
+}
+
+/* Nothing was claimed: the node takes no more, or not so much, or somebody was faster. */
 static enum cs_err
-take(struct ctx *c, struct db_candidate *d, struct walk *w)
+look_into(struct ctx *c, struct walk *w)
 {
 	struct db_load load;
-	int64_t taken;
 
-	TRY(claim(c, d->seq, w, &taken));
-	if (taken == d->seq) {
-		c->who.open_count++;
-		d->seq = 0;
-	}
-	if (taken != 0)
-		return CS_OK;
 	TRY(db_alloc_load(c->db, c->who.node, &load, &c->fault));
+	c->who.open_count = load.open;
 	w->full = load.draining || load.on_hold || load.open >= load.capacity;
-	if (!w->full)
-		d->seq = 0;
+	return CS_OK;
+}
+
+/* Reads what of the node's own work and of P can be had, MAX at most, and takes it. *DONE is false
+ * where something was offered and not to be had. */
+static enum cs_err
+claim_offered(struct ctx *c, struct walk *w, struct picks *p, size_t max, bool *done)
+{
+	struct own *own = own_of(c);
+	int64_t begin = clock_mono_ms(), seq[DB_OFFER_MAX];
+	bool start = begin >= own->due_ms;
+	struct db_wanted wanted = { start ? 0 : own->place, seq, p->n, max };
+	struct db_offer offer[DB_OFFER_MAX];
+	struct db_log log = { 0 };
+	auto_rows rows = { 0 };
+	size_t n, owned = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		seq[i] = p->of[i]->seq;
+	TRY(db_alloc_offer(c->db, c->conf, c->who.node, &wanted, &rows, offer, &n, &c->fault));
+	if (start)
+		*own = (struct own){ own->node, 0, next_look_ms(begin) };
+	*done = true;
+	if (n > 0) {
+		TRY(log_claim(c, offer, n, &log));
+		TRY(db_alloc_claim(c->db, c->who.node, c->who.node_id, offer, n,
+		    log.extra != NULL ? &log : NULL, done, &c->fault));
+	}
+	if (!*done)
+		return CS_OK;
+	for (size_t i = 0; i < n; i++)
+		owned += !offer[i].more;
+	if (n > 0)
+		keep(c, w, &rows, offer, n);
+	forget(p, max - owned);
+	return CS_OK;
+}
+
+/*
+ * Claims the node's own work, then those of P: together, and where that fails one, so that it is
+ * known which one is gone. The node's own is tried again, as there may be more of it.
+ */
+static enum cs_err
+claim(struct ctx *c, struct walk *w, struct picks *p)
+{
+	size_t max = w->max - w->got->n;
+	bool done;
+
+	for (int tries = 0; tries < CLAIM_TRIES; tries++) {
+		TRY(claim_offered(c, w, p, max, &done));
+		if (done)
+			return CS_OK;
+		TRY(look_into(c, w));
+		if (w->full)
+			p->n = 0;
+		max = 1;
+	}
+	forget(p, 1);
 	return CS_OK;
 }
 
@@ -200,31 +317,54 @@ refill(struct ctx *c, struct candidates *l)
 	return read_list(c, l);
 }
 
-/* Walks the worker's own list; what does not suit stays for others. */
+/* Picks what suits of LIST from *AT to N, as many as the node has room for; *AT is where to go on.
+ */
+static enum cs_err
+pick(
+    struct ctx *c, struct walk *w, struct db_candidate *list, size_t n, size_t *at, struct picks *p)
+{
+	size_t most = w->max - w->got->n;
+	int64_t room = c->who.max_capacity - c->who.open_count;
+	bool ok;
+
+	for (p->n = 0; *at < n && p->n < most && (int64_t)p->n < room; (*at)++) {
+		if (list[*at].seq == 0)
+			continue;
+		TRY(suits(c, &list[*at], &ok));
+		if (ok)
+			p->of[p->n++] = &list[*at];
+		else
+			w->reserved = true;
+	}
+	return CS_OK;
+}
+
+/* Claims what suits of the N candidates of LIST; what does not stays for others. */
+static enum cs_err
+walk_candidates(struct ctx *c, struct walk *w, struct db_candidate *list, size_t n)
+{
+	struct picks p = { .n = 1 };
+
+	for (size_t at = 0; p.n > 0 && !is_over(w);) {
+		TRY(pick(c, w, list, n, &at, &p));
+		if (p.n == 0)
+			break;
+		TRY(claim(c, w, &p));
+		/* what the node's own work left no place for, or was not tried yet */
+		for (size_t i = p.n; i-- > 0;) {
+			if (p.of[i]->seq != 0)
+				at = (size_t)(p.of[i] - list);
+		}
+	}
+	return CS_OK;
+}
+
 static enum cs_err
 walk_list(struct ctx *c, struct candidates *l, struct walk *w)
 {
-	size_t keep = l->next;
-	enum cs_err rc = CS_OK;
-	bool ok;
-
-	for (size_t i = l->next; i < l->n && w->seq == 0 && !w->full; i++) {
-		struct db_candidate *d = &l->list[i];
-
-		if (d->seq == 0)
-			continue;
-		rc = suits(c, d, &ok);
-		if (rc != CS_OK)
-			return rc;
-		if (!ok) {
-			w->reserved = true;
-			continue;
-		}
-		TRY(take(c, d, w));
-	}
-	while (keep < l->n && l->list[keep].seq == 0)
-		keep++;
-	l->next = keep;
+	TRY(walk_candidates(c, w, l->list + l->next, l->n - l->next));
+	while (l->next < l->n && l->list[l->next].seq == 0)
+		l->next++;
 	return CS_OK;
 }
 
@@ -234,19 +374,13 @@ walk_pool(struct ctx *c, struct walk *w)
 {
 	struct db_candidate *page = arena_calloc(c->arena, PAGE, sizeof(*page));
 	size_t n = PAGE;
-	bool ok;
 
 	if (page == NULL)
 		return cs_detail(&c->fault, CS_ENOMEM, "page of candidates");
-	for (size_t offset = 0; n == PAGE && w->seq == 0 && !w->full; offset += n) {
+	for (size_t offset = 0; n == PAGE && !has_any(w) && !w->full; offset += n) {
 		TRY(db_alloc_pool_page(
 		    c->db, c->conf, offset, c->arena, page, PAGE, &n, &c->fault));
-		for (size_t i = 0; i < n && w->seq == 0 && !w->full; i++) {
-			TRY(suits(c, &page[i], &ok));
-			w->reserved = w->reserved || !ok;
-			if (ok)
-				TRY(take(c, &page[i], w));
-		}
+		TRY(walk_candidates(c, w, page, n));
 	}
 	return CS_OK;
 }
@@ -261,10 +395,10 @@ walk_shared(struct ctx *c, struct walk *w)
 	TRY(walk_list(c, c->candidates, w));
 	look = c->candidates->head != 0; /* else nothing at all waits */
 	do {
-		if (look && w->seq == 0 && !w->full)
+		if (look && !has_any(w) && !w->full)
 			TRY(walk_pool(c, w));
 		freed = false;
-		if (w->seq == 0 && !w->full)
+		if (!has_any(w) && !w->full)
 			TRY(db_alloc_free_overdue(c->db, c->conf, c->who.node, &freed, &c->fault));
 		look = true;
 	} while (freed);
@@ -279,37 +413,35 @@ static enum cs_err
 walk_all(struct ctx *c, struct walk *w, bool room)
 {
 	const struct candidates *l = c->candidates;
+	struct picks none = { 0 };
 	bool shared = false;
-	int64_t taken;
 
 	if (room && clock_mono_ms() - l->read_ms < LIST_AGE_MS)
 		TRY(walk_list(c, c->candidates, w));
-	if (w->seq == 0)
-		TRY(claim(c, 0, w, &taken));
-	if (w->seq == 0 && room && !w->full) {
+	if (!has_any(w))
+		TRY(claim(c, w, &none));
+	if (!has_any(w) && room && !w->full) {
 		shared = true;
 		TRY(walk_shared(c, w));
 	}
 	/* What was assigned to it after the look at its own had left the pool before the look
 	 * there; and its own may be before the place that is remembered. */
-	if (w->seq != 0 || (!shared && own_of(c)->place == 0))
+	if (has_any(w) || (!shared && own_of(c)->place == 0))
 		return CS_OK;
 	own_of(c)->due_ms = 0;
-	return claim(c, 0, w, &taken);
+	return claim(c, w, &none);
 }
 
 enum cs_err
-claim_next(
-    struct ctx *c, int64_t *seq, struct db_rows *package, enum msg_id *why, struct db_load *load)
+claim_more(struct ctx *c, size_t max, struct claimed *got, enum msg_id *why, struct db_load *load)
 {
-	struct walk w = { .package = package };
+	struct walk w = { .got = got, .before = got->n, .max = max };
 
 	*load = (struct db_load){ c->who.open_count, c->who.max_capacity, c->who.draining,
 		c->who.on_hold };
 	if (!load->draining && !load->on_hold)
 		TRY(walk_all(c, &w, load->open < load->capacity));
-	*seq = w.seq;
-	if (w.seq != 0)
+	if (has_any(&w))
 		return CS_OK;
 	TRY(db_alloc_load(c->db, c->who.node, load, &c->fault));
 	if (load->draining)

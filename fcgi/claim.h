@@ -14,12 +14,21 @@
 struct candidates *candidates_new(unsigned index, unsigned count);
 void candidates_free(struct candidates *l);
 
+/* What one request was handed: packages, as of db_alloc_package(), one or more in each of ROWS. */
+struct claimed {
+	size_t n;
+	int64_t seq[DB_OFFER_MAX];
+	size_t nrows;
+	struct db_rows rows[DB_OFFER_MAX];
+};
+void claimed_close(struct claimed *got);
+#define auto_claimed cs_cleanup(claimed_close) struct claimed
+
 /*
- * Claims one allocation for the calling node. *SEQ is its row number and PACKAGE what to hand out
- * (db_alloc_claim()), or 0 and *WHY says why there is nothing (MSG_NO_WORK…; MSG_NO_WORK_FULL takes
- * *LOAD's two numbers).
+ * Claims at least one more allocation for the calling node, until it has MAX at most. Where there
+ * is none, *WHY says why (MSG_NO_WORK…; MSG_NO_WORK_FULL takes *LOAD's two numbers).
  */
-enum cs_err claim_next(struct ctx *c, int64_t *seq, struct db_rows *package, enum msg_id *why,
+enum cs_err claim_more(struct ctx *c, size_t max, struct claimed *got, enum msg_id *why,
     struct db_load *load) cs_mustcheck;
 
 #endif

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define LIMIT_MAX 10
+#define LIMIT_MAX DB_OFFER_MAX
 #define PENDING	  "pending-tasks"
 
 /* Columns of PACKAGE (stmt_alloc.def) that are copied as they are, in the order they are shown. */
@@ -30,6 +30,7 @@ static const struct {
 };
 #define COL_TASK 2
 #define COL_FEED 13
+#define COL_SEQ	 19
 
 #define WRITE_FIELDS(w, r, table)                                                                  \
 	for (size_t i_ = 0; i_ < ARRAY_LEN(table); i_++) {                                         \
@@ -53,37 +54,63 @@ fail_gone(struct ctx *c, const char *id, enum msg_id why)
 	return db_alloc_end(c->db, c->conf, &al, EV_GONE, &end, &moved, &c->fault);
 }
 
-/* Writes the package R; *WRITTEN is false where there is nothing to hand out any more. */
+/* The package that is being written. */
+struct package {
+	int64_t seq;
+	const char *id;
+	bool task, written;
+};
+
+/* Ends it; what turned out to be gone fails instead. */
 static enum cs_err
-write_package(struct ctx *c, struct db_rows *r, bool *written)
+end_package(struct ctx *c, struct package *p, int64_t *n)
 {
 	struct jw *w = &c->res->w;
-	const char *id = NULL;
-	bool task = false;
 
-	*written = false;
-	while (db_next(r)) {
-		id = id != NULL ? id : arena_strdup(c->arena, db_s(r, 0));
-		task = !db_is_null(r, COL_TASK);
-		if (!task || db_is_null(r, COL_FEED))
-			continue;
-		if (!*written) {
-			jw_obj(w);
-			WRITE_FIELDS(w, r, package_fields);
-			jw_key(w, "feeds");
-			jw_arr(w);
-		}
-		*written = true;
-		jw_obj(w);
-		WRITE_FIELDS(w, r, feed_fields);
-		jw_obj_end(w);
-	}
-	if (*written) {
-		jw_arr_end(w);
-		jw_obj_end(w);
+	if (p->seq == 0)
 		return CS_OK;
+	*n += p->written;
+	if (!p->written)
+		return fail_gone(c, p->id, p->task ? MSG_NO_FEED : MSG_NO_TASK);
+	jw_arr_end(w);
+	jw_obj_end(w);
+	return CS_OK;
+}
+
+/* Writes the row of one feed, and before the first all that is not the feed's. */
+static void
+write_feed(struct ctx *c, struct package *p, const struct db_rows *r)
+{
+	struct jw *w = &c->res->w;
+
+	if (!p->written) {
+		jw_obj(w);
+		WRITE_FIELDS(w, r, package_fields);
+		jw_key(w, "feeds");
+		jw_arr(w);
 	}
-	return id == NULL ? CS_OK : fail_gone(c, id, task ? MSG_NO_FEED : MSG_NO_TASK);
+	p->written = true;
+	jw_obj(w);
+	WRITE_FIELDS(w, r, feed_fields);
+	jw_obj_end(w);
+}
+
+/* Writes the packages of R; *N counts those that there was something to hand out of. */
+static enum cs_err
+write_packages(struct ctx *c, struct db_rows *r, int64_t *n)
+{
+	struct package p = { 0 };
+
+	while (db_next(r)) {
+		if (p.seq != db_i(r, COL_SEQ)) {
+			TRY(end_package(c, &p, n));
+			p = (struct package){ db_i(r, COL_SEQ), db_s(r, 0), false, false };
+		}
+		p.task = !db_is_null(r, COL_TASK);
+		if (p.task && !db_is_null(r, COL_FEED))
+			write_feed(c, &p, r);
+	}
+	return end_package(c, &p, n);
 }
 
 /* What one request was handed. */
@@ -100,31 +127,18 @@ say_why(struct ctx *c, struct handout *h, enum msg_id msg, const struct db_load 
 	msg_render(h->why, h->why_size, c->fault.lang, msg, (int)load->open, (int)load->capacity);
 }
 
-/* What was claimed at once: row numbers and packages. */
-struct batch {
-	size_t n;
-	int64_t seq[LIMIT_MAX];
-	struct db_rows package[LIMIT_MAX];
-};
-
-static void
-batch_close(struct batch *b)
-{
-	for (size_t i = 0; i < LIMIT_MAX; i++)
-		db_rows_close(&b->package[i]);
-}
-#define auto_batch cs_cleanup(batch_close) struct batch
-
-/* Claims up to MAX, one after the other. */
+/* Claims up to MAX. */
 static enum cs_err
-claim_batch(struct ctx *c, size_t max, struct batch *b, struct handout *h)
+claim_batch(struct ctx *c, size_t max, struct claimed *got, struct handout *h)
 {
 	struct db_load load;
 	enum msg_id msg;
 
-	for (; b->n < max; b->n++) {
-		TRY(claim_next(c, &b->seq[b->n], &b->package[b->n], &msg, &load));
-		if (b->seq[b->n] == 0) {
+	while (got->n < max) {
+		size_t before = got->n;
+
+		TRY(claim_more(c, max, got, &msg, &load));
+		if (got->n == before) {
 			say_why(c, h, msg, &load);
 			break;
 		}
@@ -133,26 +147,25 @@ claim_batch(struct ctx *c, size_t max, struct batch *b, struct handout *h)
 	return CS_OK;
 }
 
-/* The same in one transaction. With K, a record of what it was goes with it; or it is what was
- * claimed under K before. */
+/* The same under key K, in one transaction with a record of what it was; or what was claimed under
+ * K before, once more. */
 static enum cs_err
-claim_together(
-    struct ctx *c, const struct db_idem *k, size_t max, struct batch *b, struct handout *h)
+claim_under_key(
+    struct ctx *c, const struct db_idem *k, size_t max, struct claimed *got, struct handout *h)
 {
 	auto_tx tx = { 0 };
 
 	TRY(db_begin(c->db, &tx, &c->fault));
-	if (k != NULL)
-		TRY(db_idem_held(c->db, k, c->who.node, b->seq, LIMIT_MAX, &b->n, &c->fault));
-	for (size_t i = 0; i < b->n; i++)
-		TRY(db_alloc_package(c->db, b->seq[i], &b->package[i], &c->fault));
-	if (b->n > 0)
+	TRY(db_idem_held(c->db, k, c->who.node, got->seq, DB_OFFER_MAX, &got->n, &c->fault));
+	for (; got->nrows < got->n; got->nrows++)
+		TRY(db_alloc_package(
+		    c->db, got->seq[got->nrows], &got->rows[got->nrows], &c->fault));
+	if (got->n > 0)
 		return CS_OK;
-	TRY(claim_batch(c, max, b, h));
-	if (b->n == 0)
+	TRY(claim_batch(c, max, got, h));
+	if (got->n == 0)
 		return CS_OK;
-	if (k != NULL)
-		TRY(db_idem_claimed(c->db, k, b->seq, b->n, c->conf->max_run_s, &c->fault));
+	TRY(db_idem_claimed(c->db, k, got->seq, got->n, c->conf->max_run_s, &c->fault));
 	return db_commit(&tx, &c->fault);
 }
 
@@ -165,18 +178,15 @@ hand_out(struct ctx *c, const struct db_idem *k, int64_t max, struct handout *h)
 
 	while (more) {
 		size_t want = (size_t)(max - h->n);
-		auto_batch b = { 0 };
-		bool written;
+		auto_claimed got = { 0 };
 
-		if (k == NULL && want == 1)
-			TRY(claim_batch(c, want, &b, h));
+		if (k == NULL)
+			TRY(claim_batch(c, want, &got, h));
 		else
-			TRY(claim_together(c, k, want, &b, h));
-		for (size_t i = 0; i < b.n; i++) {
-			TRY(write_package(c, &b.package[i], &written));
-			h->n += written;
-		}
-		more = k != NULL ? b.n > 0 && h->n == 0 : b.n == want && h->n < max;
+			TRY(claim_under_key(c, k, want, &got, h));
+		for (size_t i = 0; i < got.nrows; i++)
+			TRY(write_packages(c, &got.rows[i], &h->n));
+		more = k != NULL ? got.n > 0 && h->n == 0 : got.n == want && h->n < max;
 	}
 	return CS_OK;
 }

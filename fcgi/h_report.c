@@ -94,7 +94,8 @@ apply(struct ctx *c, const struct db_alloc *al, const struct report *r, enum all
 	struct db_end end = r->end;
 
 	if (event == EV_EXECUTING)
-		return db_alloc_executing(c->db, c->conf, al, c->who.node, done, &c->fault);
+		return db_alloc_executing(
+		    c->db, c->conf, al, c->who.node, c->who.touch_due, done, &c->fault);
 	if (event == EV_LATE_EXECUTING)
 		return retake(c, al, done);
 	if (event == EV_LATE_COMPLETED) {
@@ -146,7 +147,8 @@ report(struct ctx *c, struct report *r, enum msg_id message)
 	struct db_alloc al;
 
 	for (int tries = 0; !done && rc == CS_OK && tries < DECIDE_TRIES; tries++) {
-		TRY(db_alloc_get(c->db, r->allocation_id, c->who.node, c->arena, &al, &c->fault));
+		TRY(db_alloc_get_reported(
+		    c->db, r->allocation_id, c->who.node, r->attempt, c->arena, &al, &c->fault));
 		if (al.found && r->results != NULL)
 			TRY(judge_results(c, r, &al));
 		rc = decide(c, &al, r, &wrote, &done);

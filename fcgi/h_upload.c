@@ -261,7 +261,8 @@ h_upload_articles(struct ctx *c)
 	struct db_alloc al;
 
 	TRY(jx_read(c->req->json, fields, ARRAY_LEN(fields), &up, NULL, "", &c->fault));
-	TRY(db_alloc_get(c->db, up.allocation_id, c->who.node, c->arena, &al, &c->fault));
+	TRY(db_alloc_get_reported(
+	    c->db, up.allocation_id, c->who.node, up.attempt, c->arena, &al, &c->fault));
 	TRY(check_holder(c, &al, up.attempt));
 	TRY(jx_parse(al.feed_ids, strlen(al.feed_ids), &doc, &c->fault));
 	up.feeds = jx_root(doc);

@@ -60,6 +60,43 @@ db_alloc_get(struct db *db, const char *id, int64_t node, struct arena *a, struc
 	return CS_OK;
 }
 
+/* Where NODE holds it, and ATTEMPT is none or the current one; else not found. */
+static enum cs_err
+get_held(struct db *db, const char *id, int64_t node, int64_t attempt, struct arena *a,
+    struct db_alloc *out, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	*out = (struct db_alloc){ .node = node, .mine_outcome = "" };
+	TRY(DB_QUERY(db, f, &r, STMT_ALLOC_GET_HELD, A_S(id), A_I(node)));
+	if (!db_next(&r) || strcmp(db_s(&r, 0), id) != 0)
+		return CS_OK;
+	out->attempt = db_i(&r, 6);
+	if (attempt != 0 && attempt != out->attempt)
+		return CS_OK;
+	out->id = arena_strdup(a, db_s(&r, 0));
+	out->task_id = arena_strdup(a, db_s(&r, 1));
+	out->feed_ids = db_is_null(&r, 2) ? "[]" : arena_strdup(a, db_s(&r, 2));
+	out->seq = db_i(&r, 3);
+	out->state = (enum alloc_state)db_i(&r, 4);
+	out->ver = db_i(&r, 5);
+	out->failures = (int)db_i(&r, 7);
+	out->losts = (int)db_i(&r, 8);
+	out->max_attempts = (int)db_i(&r, 9);
+	if (out->id == NULL || out->task_id == NULL || out->feed_ids == NULL)
+		return cs_detail(f, CS_ENOMEM, "allocation %s", id);
+	out->found = true;
+	return CS_OK;
+}
+
+enum cs_err
+db_alloc_get_reported(struct db *db, const char *id, int64_t node, int64_t attempt, struct arena *a,
+    struct db_alloc *out, struct fault *f)
+{
+	TRY(get_held(db, id, node, attempt, a, out, f));
+	return out->found ? CS_OK : db_alloc_get(db, id, node, a, out, f);
+}
+
 static struct alloc_limits
 limits(const struct conf *conf, const struct db_alloc *al)
 {
@@ -203,12 +240,13 @@ db_alloc_complete_late(struct db *db, const struct db_alloc *al, const struct db
 
 enum cs_err
 db_alloc_executing(struct db *db, const struct conf *conf, const struct db_alloc *al, int64_t node,
-    bool *moved, struct fault *f)
+    bool seen, bool *moved, struct fault *f)
 {
 	auto_rows r = { 0 };
 
-	TRY(DB_QUERY(db, f, &r, STMT_ALLOC_EXECUTING, A_I(conf->exec_lease_s), A_I(conf->max_run_s),
-	    A_I(node), A_I(al->seq), A_I(al->ver)));
+	TRY(DB_QUERY(db, f, &r, STMT_ALLOC_PROCEED, A_I(node), A_I(seen), A_I(al->seq),
+	    A_I(al->ver), A_S(al->id), A_I(al->state == ALLOC_CLAIMED), A_I(conf->exec_lease_s),
+	    A_I(conf->max_run_s)));
 	*moved = db_next(&r) && db_i(&r, 0) != 0;
 	return CS_OK;
 }

@@ -33,6 +33,12 @@ struct db_alloc {
 /* Reads allocation ID as NODE (cascade_node.seq, 0 = nobody in particular) sees it. */
 enum cs_err db_alloc_get(struct db *db, const char *id, int64_t node, struct arena *a,
     struct db_alloc *out, struct fault *f) cs_mustcheck;
+/*
+ * The same for a report by NODE of ATTEMPT (0: not given). Where it is that of the holder, as most
+ * are, it costs half, and what the node did before (mine) is left 0.
+ */
+enum cs_err db_alloc_get_reported(struct db *db, const char *id, int64_t node, int64_t attempt,
+    struct arena *a, struct db_alloc *out, struct fault *f) cs_mustcheck;
 
 /* A row for the sync log, written in the same transaction; NULL where none is wanted. */
 struct db_log {
@@ -107,21 +113,39 @@ struct db_load {
 enum cs_err db_alloc_load(
     struct db *db, int64_t node, struct db_load *out, struct fault *f) cs_mustcheck;
 
-/* What was claimed: its row number (0: nothing) and its place in the queue. */
-struct db_claimed {
-	int64_t seq, place;
+#define DB_OFFER_MAX 10
+/* What a claim could hand out, as just read. Text lives as long as the rows. */
+struct db_offer {
+	int64_t seq, ver, place, attempt;
+	const char *id, *task_id;
+	const char *lease; /* its end, if it is claimed; as the database writes it */
+	bool more;	   /* nobody's yet: the node needs room for it */
+	int64_t feeds;	   /* to hand out; 0: the task or all of them were deleted */
 };
+/* What to offer. */
+struct db_wanted {
+	int64_t own; /* the node's own assigned work first, from this place on ... */
+	const int64_t *seq;
+	size_t
+	    n; /* ... then so many row numbers, where they are ready and its own or nobody's ... */
+	size_t max; /* ... together at most so many, DB_OFFER_MAX at most */
+};
+/* Reads what NODE may be given; PACKAGE is what to hand out, as of db_alloc_package(). */
+enum cs_err db_alloc_offer(struct db *db, const struct conf *conf, int64_t node,
+    const struct db_wanted *wanted, struct db_rows *package, struct db_offer *out, size_t *n,
+    struct fault *f) cs_mustcheck;
 /*
- * Hands NODE its own assigned work, the first from place OWN on, else SEQ (0: nothing else) if that
- * is ready and the node's own or nobody's, and the node has room for it. PACKAGE is what is handed
- * out, as of db_alloc_package().
+ * Claims N offers (1 at least) for NODE, whose id is NODE_ID, all or none. LOG: NULL, none. *MOVED
+ * is false where one has changed since it was read, or the node takes nothing or not so much now.
  */
-enum cs_err db_alloc_claim(struct db *db, const struct conf *conf, int64_t node, int64_t own,
-    int64_t seq, struct db_claimed *out, struct db_rows *package, struct fault *f) cs_mustcheck;
+enum cs_err db_alloc_claim(struct db *db, int64_t node, const char *node_id,
+    const struct db_offer *offer, size_t n, const struct db_log *log, bool *moved,
+    struct fault *f) cs_mustcheck;
 
-/* The holder reports executing, or proves that it works: state and lease. *MOVED as above. */
+/* The holder reports executing, or proves that it works: state and lease, and with SEEN a sign of
+ * life. *MOVED as above. */
 enum cs_err db_alloc_executing(struct db *db, const struct conf *conf, const struct db_alloc *al,
-    int64_t node, bool *moved, struct fault *f) cs_mustcheck;
+    int64_t node, bool seen, bool *moved, struct fault *f) cs_mustcheck;
 /* A former holder takes pending work again if it has room. *MOVED false: changed, or no room. */
 enum cs_err db_alloc_retake(struct db *db, const struct conf *conf, const struct db_alloc *al,
     int64_t node, bool *moved, struct fault *f) cs_mustcheck;

@@ -130,7 +130,7 @@ renew(struct db *db, const struct conf *conf, const struct db_alloc *al, const s
 	bool moved = false;
 
 	if (alloc_state_is_held(al->state) && al->node == up->node)
-		TRY(db_alloc_executing(db, conf, al, up->node, &moved, f));
+		TRY(db_alloc_executing(db, conf, al, up->node, false, &moved, f));
 	if (moved)
 		return CS_OK;
 	TRY(db_alloc_get(db, al->id, up->node, a, &now, f));

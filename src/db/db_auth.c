@@ -7,6 +7,7 @@
 #include "db/db_auth.h"
 
 #include "db/db_node.h"
+#include "db/db_priv.h"
 
 #include <string.h>
 
@@ -72,31 +73,72 @@ db_auth_key(
 	return CS_OK;
 }
 
+/* Where KEY is remembered to be, or is to be remembered; NULL: it is too long for that. */
+static struct db_place *
+place_of(struct db *db, const char *key)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+	size_t n = strlen(key);
+
+	if (n >= DB_KEY_SIZE)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ (unsigned char)key[i]) * 16777619u;
+	return &db->place[hash % DB_PLACES];
+}
+
+/* The row of R whose key is KEY, if there is one. */
+static enum cs_err
+pick_node(
+    struct db_rows *r, const char *key, struct arena *a, struct db_auth_node *out, struct fault *f)
+{
+	*out = (struct db_auth_node){ 0 };
+	do {
+		if (!db_next(r))
+			return CS_OK;
+	} while (db_is_null(r, N_KEY) || strcmp(db_s(r, N_KEY), key) != 0);
+	if (!keep(a, r, N_KEY, &out->key) || !keep(a, r, N_HASH, &out->secret_hash) ||
+	    !keep(a, r, N_ID, &out->node_id) || !keep(a, r, N_NAME, &out->name))
+		return cs_detail(f, CS_ENOMEM, "node");
+	out->node_type = (int)db_i(r, N_TYPE);
+	out->active = db_i(r, N_ACTIVE) != 0;
+	out->node = db_i(r, N_SEQ);
+	out->open_count = db_i(r, N_OPEN);
+	out->max_capacity = db_i(r, N_CAPACITY);
+	out->draining = db_i(r, N_DRAINING) != 0;
+	out->on_hold = db_i(r, N_ON_HOLD) != 0;
+	out->touch_due = db_i(r, N_TOUCH_DUE) != 0;
+	out->heartbeat_due = db_i(r, N_HEARTBEAT_DUE) != 0;
+	out->found = true;
+	return CS_OK;
+}
+
+/*
+ * Reads the node as it is now. Only where to look is remembered: a key that is another's by now, or
+ * nobody's, is not there, and is looked for.
+ */
 static enum cs_err
 read_node(struct db *db, const char *key, const struct conf *conf, struct arena *a,
     struct db_auth_node *out, struct fault *f)
 {
+	struct db_place *place = place_of(db, key);
 	auto_rows r = { 0 };
 
-	*out = (struct db_auth_node){ 0 };
-	TRY(DB_QUERY(db, f, &r, STMT_AUTH_NODE, A_I(conf->touch_s), A_I(conf->touch_s), A_S(key)));
-	do {
-		if (!db_next(&r))
+	if (place != NULL && strcmp(place->key, key) == 0) {
+		auto_rows at = { 0 };
+
+		TRY(DB_QUERY(db, f, &at, STMT_AUTH_NODE_AT, A_I(conf->touch_s), A_I(conf->touch_s),
+		    A_I(place->node)));
+		TRY(pick_node(&at, key, a, out, f));
+		if (out->found)
 			return CS_OK;
-	} while (strcmp(db_s(&r, N_KEY), key) != 0);
-	if (!keep(a, &r, N_KEY, &out->key) || !keep(a, &r, N_HASH, &out->secret_hash) ||
-	    !keep(a, &r, N_ID, &out->node_id) || !keep(a, &r, N_NAME, &out->name))
-		return cs_detail(f, CS_ENOMEM, "node");
-	out->node_type = (int)db_i(&r, N_TYPE);
-	out->active = db_i(&r, N_ACTIVE) != 0;
-	out->node = db_i(&r, N_SEQ);
-	out->open_count = db_i(&r, N_OPEN);
-	out->max_capacity = db_i(&r, N_CAPACITY);
-	out->draining = db_i(&r, N_DRAINING) != 0;
-	out->on_hold = db_i(&r, N_ON_HOLD) != 0;
-	out->touch_due = db_i(&r, N_TOUCH_DUE) != 0;
-	out->heartbeat_due = db_i(&r, N_HEARTBEAT_DUE) != 0;
-	out->found = true;
+	}
+	TRY(DB_QUERY(db, f, &r, STMT_AUTH_NODE, A_I(conf->touch_s), A_I(conf->touch_s), A_S(key)));
+	TRY(pick_node(&r, key, a, out, f));
+	if (place == NULL || out->node == 0)
+		return CS_OK;
+	memcpy(place->key, key, strlen(key) + 1);
+	place->node = out->node;
 	return CS_OK;
 }
 

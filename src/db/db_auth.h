@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Credentials and signs of life, read anew for every request: nothing here is cached, so a revoked
- * credential is refused from the next request on. Text is in the caller's arena.
+ * Credentials and signs of life, read anew for every request: nothing is remembered but where the
+ * row was, so a revoked credential is refused from the next request on. Text is in the caller's
+ * arena.
  */
 #ifndef CS_DB_DB_AUTH_H
 #define CS_DB_DB_AUTH_H

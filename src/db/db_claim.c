@@ -1,16 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a claim needs of the database: candidates read without locks, the compare-and-set that takes
- * one, the package that is handed out, and heartbeats. Which candidate suits whom is
- * fcgi/claim.c's.
+ * What a claim needs of the database: candidates read without locks, offers (some of them as they
+ * are now, with what is handed out), the compare-and-set that takes these, and heartbeats. Which
+ * candidate suits whom is fcgi/claim.c's.
  */
 #include "db/db_alloc.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "core/ident.h"
 
-/* Columns of PACKAGE_COLS. */
-enum { COL_SEQ = 19, COL_PLACE };
+/* Columns of an offer (stmt_alloc.def). */
+enum {
+	COL_ID,
+	COL_TASK_ID,
+	COL_TASK,
+	COL_ATTEMPT = 12,
+	COL_FEED,
+	COL_SEQ = 19,
+	COL_PLACE,
+	COL_VER,
+	COL_LEASE,
+	COL_MORE
+};
 
 static enum cs_err
 keep_candidates(struct db_rows *r, struct arena *a, struct db_candidate *out, size_t max, size_t *n,
@@ -104,20 +116,105 @@ db_alloc_load(struct db *db, int64_t node, struct db_load *out, struct fault *f)
 	return CS_OK;
 }
 
+/* Numbers as a JSON array into B. */
+static void
+list_numbers(struct buf *b, const int64_t *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_printf(b, "%c%lld", i == 0 ? '[' : ',', (long long)v[i]);
+	buf_puts(b, n == 0 ? "[]" : "]");
+}
+
+static enum cs_err
+query_offers(struct db *db, const struct conf *conf, int64_t node, const struct db_wanted *w,
+    struct db_rows *package, struct fault *f)
+{
+	const struct db_arg lease = A_I(conf->claim_ack_s);
+	struct buf list = { 0 };
+	enum cs_err rc;
+
+	if (w->max == 1)
+		return DB_QUERY(db, f, package, STMT_OFFER_ONE, lease, lease, A_I(node), A_I(node),
+		    A_I(w->own), A_I(w->n > 0 ? w->seq[0] : 0), A_I(node));
+	list_numbers(&list, w->seq, w->n);
+	rc = buf_failed(&list) ? cs_detail(f, CS_ENOMEM, "row numbers")
+			       : DB_QUERY(db, f, package, STMT_OFFER_MANY, lease, lease, A_I(node),
+				     A_I(w->own), A_I((int64_t)w->max), A_S(list.data),
+				     A_I((int64_t)w->max), A_I(node), A_I(node));
+	buf_free(&list);
+	return rc;
+}
+
 enum cs_err
-db_alloc_claim(struct db *db, const struct conf *conf, int64_t node, int64_t own, int64_t seq,
-    struct db_claimed *out, struct db_rows *package, struct fault *f)
+db_alloc_offer(struct db *db, const struct conf *conf, int64_t node, const struct db_wanted *wanted,
+    struct db_rows *package, struct db_offer *out, size_t *n, struct fault *f)
+{
+	*n = 0;
+	TRY(query_offers(db, conf, node, wanted, package, f));
+	while (db_next(package)) {
+		if (*n == 0 || out[*n - 1].seq != db_i(package, COL_SEQ)) {
+			if (*n == DB_OFFER_MAX)
+				return cs_detail(f, CS_EINTERNAL, "too many offers");
+			out[(*n)++] = (struct db_offer){
+				.seq = db_i(package, COL_SEQ),
+				.ver = db_i(package, COL_VER),
+				.place = db_i(package, COL_PLACE),
+				.attempt = db_i(package, COL_ATTEMPT),
+				.id = db_s(package, COL_ID),
+				.task_id = db_s(package, COL_TASK_ID),
+				.lease = db_s(package, COL_LEASE),
+				.more = db_i(package, COL_MORE) != 0,
+			};
+		}
+		if (!db_is_null(package, COL_TASK) && !db_is_null(package, COL_FEED))
+			out[*n - 1].feeds++;
+	}
+	db_rewind(package);
+	return CS_OK;
+}
+
+/* The row of the sync log that goes with a claim, as parameters of its procedure. */
+#define LOG_ARGS(log, log_id)                                                                      \
+	A_S((log) != NULL ? (log_id) : NULL), A_I((log) != NULL ? (log)->count : 0),               \
+	    A_S((log) != NULL ? (log)->extra : NULL)
+
+static enum cs_err
+query_claim(struct db *db, int64_t node, const char *node_id, const struct db_offer *offer,
+    size_t n, const struct db_log *log, const char *log_id, struct db_rows *r, struct fault *f)
+{
+	struct buf items = { 0 };
+	int64_t more = 0;
+	enum cs_err rc;
+
+	if (n == 1)
+		return DB_QUERY(db, f, r, STMT_CLAIM_ONE, A_I(node), A_S(node_id),
+		    A_S(offer->lease), A_I(offer->more), A_I(offer->seq), A_I(offer->ver),
+		    A_S(offer->id), LOG_ARGS(log, log_id));
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(&items, "%c[%lld,%lld]", i == 0 ? '[' : ',', (long long)offer[i].seq,
+		    (long long)offer[i].ver);
+		more += offer[i].more;
+	}
+	buf_putc(&items, ']');
+	rc = buf_failed(&items)
+		 ? cs_detail(f, CS_ENOMEM, "offers")
+		 : DB_QUERY(db, f, r, STMT_CLAIM_MANY, A_I(node), A_S(node_id), A_S(offer->lease),
+		       A_I(more), A_S(items.data), LOG_ARGS(log, log_id));
+	buf_free(&items);
+	return rc;
+}
+
+enum cs_err
+db_alloc_claim(struct db *db, int64_t node, const char *node_id, const struct db_offer *offer,
+    size_t n, const struct db_log *log, bool *moved, struct fault *f)
 {
 	char log_id[UUID_LEN + 1];
+	auto_rows r = { 0 };
 
-	*out = (struct db_claimed){ 0 };
-	if (!ident_uuid7(log_id, clock_wall_ms()))
+	if (log != NULL && !ident_uuid7(log_id, clock_wall_ms()))
 		return cs_detail(f, CS_EINTERNAL, "no random numbers");
-	TRY(DB_QUERY(db, f, package, STMT_ALLOC_CLAIM, A_I(conf->claim_ack_s), A_I(node), A_I(own),
-	    A_I(seq), A_S(log_id)));
-	if (db_next(package))
-		*out = (struct db_claimed){ db_i(package, COL_SEQ), db_i(package, COL_PLACE) };
-	db_rewind(package);
+	TRY(query_claim(db, node, node_id, offer, n, log, log_id, &r, f));
+	*moved = db_next(&r) && db_i(&r, 0) != 0;
 	return CS_OK;
 }
 

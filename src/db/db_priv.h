@@ -13,6 +13,14 @@
 #define DB_PARAM_MAX 64
 #define DB_COL_MAX   64
 
+/* Where keys of nodes were found last (db_auth.c), by their hash. */
+#define DB_PLACES   256
+#define DB_KEY_SIZE 40 /* of longer ones nothing is remembered */
+struct db_place {
+	char key[DB_KEY_SIZE];
+	int64_t node;
+};
+
 /* A row of stmt.def. */
 struct stmt_row {
 	const char *name;
@@ -31,6 +39,7 @@ struct db {
 	bool bulk;	   /* the server takes arrays of parameters */
 	size_t packet_max; /* the server's max_allowed_packet */
 	struct key_type key;
+	struct db_place place[DB_PLACES];
 	bool in_tx;
 	enum cs_err
 	    tx_err;	  /* why the open transaction can only be rolled back; CS_OK: it is sound */
