@@ -8,12 +8,14 @@
 #include "fcgi/claim.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "core/prefer.h"
 
 #include <stdlib.h>
 
 #define LIST_MAX    128	 /* as POOL_CLASS reads */
 #define LIST_AGE_MS 1000 /* new work and preferences are seen at the latest after this */
+#define LIST_LOW    16	 /* so few are left that more are read between requests */
 #define PAGE	    512	 /* of the whole pool */
 #define OWN_NODES   64	 /* whose own work's places are remembered */
 #define CLAIM_TRIES 3
@@ -38,6 +40,7 @@ struct candidates {
 	int64_t head;		   /* place of the oldest when it was last looked for; 0: none */
 	int64_t head_due_ms;	   /* when to look again */
 	int64_t cursor;		   /* place up to which the list was used up */
+	bool used;		   /* since it was last tended */
 	struct own own[OWN_NODES]; /* by node modulo OWN_NODES */
 	size_t n, next;
 	struct db_candidate list[LIST_MAX];
@@ -317,6 +320,23 @@ refill(struct ctx *c, struct candidates *l)
 	return read_list(c, l);
 }
 
+void
+candidates_tend(struct ctx *caller)
+{
+	struct candidates *l = caller->candidates;
+	struct ctx c = { .db = caller->db, .conf = caller->conf };
+	int64_t now = clock_mono_ms();
+
+	if (!l->used)
+		return;
+	l->used = false;
+	if (now < l->head_due_ms && now - l->read_ms < LIST_AGE_MS / 2 &&
+	    l->n - l->next >= LIST_LOW)
+		return;
+	if (refill(&c, l) != CS_OK)
+		log_fault(LOG_LVL_DEBUG, "candidates", &c.fault);
+}
+
 /* Picks what suits of LIST from *AT to N, as many as the node has room for; *AT is where to go on.
  */
 static enum cs_err
@@ -362,6 +382,7 @@ walk_candidates(struct ctx *c, struct walk *w, struct db_candidate *list, size_t
 static enum cs_err
 walk_list(struct ctx *c, struct candidates *l, struct walk *w)
 {
+	l->used = true;
 	TRY(walk_candidates(c, w, l->list + l->next, l->n - l->next));
 	while (l->next < l->n && l->list[l->next].seq == 0)
 		l->next++;

@@ -13,6 +13,9 @@
 /* The list of worker INDEX of COUNT. NULL: out of memory. */
 struct candidates *candidates_new(unsigned index, unsigned count);
 void candidates_free(struct candidates *l);
+/* Between requests: reads the caller's list anew where it was used and is nearly old or used up, so
+ * that no claim has to wait for that. */
+void candidates_tend(struct ctx *caller);
 
 /* What one request was handed: packages, as of db_alloc_package(), one or more in each of ROWS. */
 struct claimed {

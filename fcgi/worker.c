@@ -306,6 +306,7 @@ serve(struct worker *w, FCGX_Request *fr)
 	    w->wc->metrics, x.route, r->status, clock_mono_us() - x.ctx.started_us, &db);
 	access_log(&x, r);
 	forget(w, &x);
+	candidates_tend(&x.ctx);
 }
 
 /* Takes a request, if nobody else was faster. False: the listening socket is broken. */
