@@ -4,6 +4,7 @@
 16 concurrent claimers over 5,000 pending allocations: each handed out exactly once, every claimer
 within its capacity at every moment (from the database's own history), quotas and capacity steering.
 """
+import json
 import os
 import sys
 import threading
@@ -69,6 +70,75 @@ def test_claimers(s, t):
     s.sql("DROP TRIGGER test_history")
 
 
+def test_many_at_once(s, t):
+    """ten at a time: the node's own first, then the pool's, together or one by one"""
+    clear(s)
+    s.sql("UPDATE cascade_node SET last_seen_at = NOW(3) - INTERVAL 1 HOUR, last_heartbeat_at = NULL")
+    s.sql("DELETE FROM we_cascade_sync_logs")
+    # nothing is reserved for these: what is assigned below is all
+    nodes = [s.new_node("ten%d" % n, sync_config={"max_capacity": 100}) for n in range(8)]
+    s.sql("UPDATE cascade_node SET may_reserve = 0")
+    make_task(s, "ten", make_feeds(s, 403, first=40000))
+    dispatch(s, "ten")
+    one = nodes[0]
+    number = s.value("SELECT seq FROM cascade_node WHERE node_id = '%s'" % one.id)
+    s.sql("UPDATE cascade_open SET node = %s, ver = ver + 1, assigned_at = NOW(3) WHERE state = 0 AND node = 0"
+          " ORDER BY seq DESC LIMIT 3" % number)
+    s.sql("UPDATE cascade_node SET open_count = 3 WHERE seq = %s" % number)
+    own = {r["id"] for r in s.sql("SELECT id FROM cascade_open WHERE node = %s" % number)}
+    first = one.get("/pending-tasks?limit=10").data["list"]
+    t.eq(len(first), 10, "ten")
+    t.eq({p["allocation_id"] for p in first[:3]}, own, "the node's own lead")
+    t.eq({len(p["feeds"]) for p in first} | {p["attempt"] for p in first}, {1}, "each with its feed, for the first time")
+    t.eq(s.value("SELECT open_count FROM cascade_node WHERE seq = %s" % number), "10", "the others took room")
+    logs = s.sql("SELECT data_count, extra_data FROM we_cascade_sync_logs WHERE operation = 'claim_task'")
+    t.ok(len(logs) <= 2, "the sync log has a row for what was claimed together", repr(logs))
+    t.eq(sum(int(row["data_count"]) for row in logs), 10, "with its feeds")
+    named = [a for row in logs for a in json.loads(row["extra_data"])["allocations"]]
+    t.eq(sorted(named, key=lambda a: a["allocation_id"]),
+         sorted(({"allocation_id": p["allocation_id"], "task_id": "ten", "attempt": 1} for p in first),
+                key=lambda a: a["allocation_id"]), "and names them all")
+    shown = s.sql("SELECT status, node_id, claimed_at IS NULL AS never FROM we_cascade_task_allocations WHERE id IN (%s)"
+                  % ", ".join("'%s'" % p["allocation_id"] for p in first))
+    t.eq({(r["status"], r["node_id"], r["never"]) for r in shown}, {("claimed", one.id, "0")}, "all are shown as claimed")
+
+    # all want the same rows: half of the list is behind what is taken by others meanwhile
+    got, errors = [], []
+
+    def take(node):
+        while True:
+            answer = node.get("/pending-tasks?limit=10")
+            if answer.status != 200:
+                errors.append(repr(answer))
+            if answer.status != 200 or not answer.data["list"]:
+                return
+            got.extend(p["allocation_id"] for p in answer.data["list"])
+    threads = [threading.Thread(target=take, args=(node,)) for node in nodes for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    t.eq(errors[:3], [], "16 at once, no error")
+    t.eq((len(got), len(set(got))), (393, 393), "all that is left, each once; nobody went away too early")
+    t.eq(one.get("/pending-tasks?limit=10").data["list"], [], "and no more")
+    consistent(s, t)
+    clear(s)
+
+    # room for less than is asked for, and for none but what is the node's own
+    small = s.new_node("small", sync_config={"max_capacity": 4})
+    make_task(s, "room", make_feeds(s, 20, first=50000))
+    dispatch(s, "room")
+    t.eq(len(small.get("/pending-tasks?limit=10").data["list"]), 4, "as many as there is room for")
+    s.sql("UPDATE cascade_open SET node = (SELECT seq FROM cascade_node WHERE node_id = '%s'), ver = ver + 1, assigned_at = NOW(3)"
+          " WHERE state = 0 AND node = 0 LIMIT 2" % small.id)
+    s.sql("UPDATE cascade_node SET open_count = open_count + 2 WHERE node_id = '%s'" % small.id)
+    t.eq(len(small.get("/pending-tasks?limit=10").data["list"]), 2, "what is its own it gets beyond that")
+    full = small.get("/pending-tasks?limit=10")
+    t.eq(full.data["list"], [], "no more")
+    t.ok("6/4" in full["message"], "which is said", full["message"])
+    clear(s)
+
+
 def test_one_node_many_connections(s, t):
     """one credential used by many at once stays within its capacity"""
     s.sql("DELETE FROM cascade_attempt")
@@ -120,5 +190,5 @@ def test_quota(s, t):
     consistent(s, t)
 
 
-run(test_claimers, test_one_node_many_connections, test_quota, workers=4,
+run(test_claimers, test_many_at_once, test_one_node_many_connections, test_quota, workers=4,
     env={"CASCADE_LEASE_CLAIM": "1h", "CASCADE_SERVER_MAX_REQUESTS": "3000"})
