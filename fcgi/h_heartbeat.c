@@ -65,9 +65,11 @@ h_heartbeat(struct ctx *c)
 		if (holding == NULL)
 			return cs_detail(&c->fault, CS_ENOMEM, "holding");
 	}
-	if (c->who.heartbeat_due || in.callback != NULL || holding != NULL || in.hold_s >= 0)
+	if (in.callback != NULL || holding != NULL || in.hold_s >= 0)
 		TRY(db_heartbeat(
 		    c->db, c->conf, c->who.node, in.callback, holding, in.hold_s, &c->fault));
+	else if (c->who.heartbeat_due)
+		TRY(db_alive(c->db, c->who.node, c->who.node_id, &c->fault));
 	write_wishes(c);
 	return res_ok(c, MSG_SUCCESS);
 }

@@ -159,4 +159,23 @@ BEGIN
     SELECT v_moved AS moved;
 END $$
 
+-- A heartbeat that is due and says nothing else, as most do: the signs of life of p_node, whose id is p_node_id.
+CREATE OR REPLACE PROCEDURE cascade_alive(IN p_node INT UNSIGNED, IN p_node_id VARCHAR(255) {{text}})
+    MODIFIES SQL DATA
+    SQL SECURITY INVOKER
+BEGIN
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION
+    BEGIN
+        ROLLBACK;
+        RESIGNAL;
+    END;
+
+    START TRANSACTION;
+    UPDATE cascade_node SET last_heartbeat_at = NOW(3), last_seen_at = NOW(3) WHERE seq = p_node AND active;
+    IF ROW_COUNT() > 0 THEN
+        UPDATE we_cascade_nodes SET last_heartbeat_at = NOW(), status = 1 WHERE id = p_node_id;
+    END IF;
+    COMMIT;
+END $$
+
 DELIMITER ;

@@ -232,3 +232,9 @@ db_heartbeat(struct db *db, const struct conf *conf, int64_t node, const char *c
 	    A_S(holding), A_I(conf->claim_ack_s), A_I(conf->exec_lease_s), A_I(conf->max_run_s),
 	    A_I(conf->forgotten_s), hold_s >= 0 ? A_I(hold_s) : A_NULL);
 }
+
+enum cs_err
+db_alive(struct db *db, int64_t node, const char *node_id, struct fault *f)
+{
+	return DB_EXEC(db, f, NULL, STMT_ALIVE, A_I(node), A_S(node_id));
+}
