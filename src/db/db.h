@@ -97,6 +97,20 @@ enum cs_err db_query(struct db *db, struct fault *f, struct db_rows *rows, enum 
 #define DB_QUERY(db, f, rows, id, ...)                                                             \
 	db_query(db, f, rows, id, (const struct db_arg[]){ A_NULL, ##__VA_ARGS__ } + 1,            \
 	    ARRAY_LEN(((const struct db_arg[]){ A_NULL, ##__VA_ARGS__ })) - 1)
+/*
+ * The same for large results that are read once: each row goes TO somebody as it arrives and is
+ * then forgotten. Nothing else may be asked of DB meanwhile. Where it fails some rows may have been
+ * handed over already.
+ */
+struct db_taker {
+	void (*row)(void *arg, const struct db_rows *row);
+	void *arg;
+};
+enum cs_err db_each(struct db *db, struct fault *f, const struct db_taker *to, enum stmt_id id,
+    const struct db_arg *args, size_t nargs) cs_mustcheck;
+#define DB_EACH(db, f, to, id, ...)                                                                \
+	db_each(db, f, to, id, (const struct db_arg[]){ A_NULL, ##__VA_ARGS__ } + 1,               \
+	    ARRAY_LEN(((const struct db_arg[]){ A_NULL, ##__VA_ARGS__ })) - 1)
 /* Steps to the next row; false at the end. */
 bool db_next(struct db_rows *rows);
 /* Back to before the first row. */

@@ -272,7 +272,8 @@ db_exec(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
 /* The result set that is waiting, if it is the one that the row of ID announces. A procedure may
  * end without one: no rows. */
 static enum cs_err
-read_result(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id id)
+read_result(struct db *db, struct fault *f, struct db_rows *rows, const struct db_taker *to,
+    enum stmt_id id)
 {
 	const struct stmt_row *row = &db_stmt_rows[id];
 	unsigned ncols = mysql_stmt_field_count(db->stmt[id]);
@@ -283,7 +284,7 @@ read_result(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id i
 		return cs_detail(f, CS_ESCHEMA, "%s: %u columns instead of %zu", row->name, ncols,
 		    strlen(row->cols));
 	}
-	if (db_rows_read(rows, ncols != 0 ? db->stmt[id] : NULL, row->cols, &oom))
+	if (db_rows_read(rows, ncols != 0 ? db->stmt[id] : NULL, row->cols, to, &oom))
 		return drain(db, id, f);
 	if (!oom)
 		return stmt_failed(db, id, f);
@@ -292,17 +293,17 @@ read_result(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id i
 }
 
 static enum cs_err
-query(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id id,
-    const struct db_arg *args, size_t nargs)
+query_once(struct db *db, struct fault *f, struct db_rows *rows, const struct db_taker *to,
+    enum stmt_id id, const struct db_arg *args, size_t nargs)
 {
 	TRY(ready(db, id, args, nargs, f));
 	TRY(execute(db, id, args, nargs, f));
-	return read_result(db, f, rows, id);
+	return read_result(db, f, rows, to, id);
 }
 
-enum cs_err
-db_query(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id id,
-    const struct db_arg *args, size_t nargs)
+static enum cs_err
+query(struct db *db, struct fault *f, struct db_rows *rows, const struct db_taker *to,
+    enum stmt_id id, const struct db_arg *args, size_t nargs)
 {
 	int64_t start_us = clock_mono_us();
 	enum cs_err err;
@@ -311,12 +312,28 @@ db_query(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id id,
 	rows->db = db;
 	if (db_stmt_rows[id].cols[0] == '\0')
 		return cs_detail(f, CS_EINTERNAL, "%s returns no rows", db_stmt_rows[id].name);
-	err = query(db, f, rows, id, args, nargs);
+	err = query_once(db, f, rows, to, id, args, nargs);
 	if (err != CS_OK)
 		db_rows_close(rows);
 	db->stats.rows += (uint32_t)db_count(rows);
 	db_answered(db, start_us);
 	return err;
+}
+
+enum cs_err
+db_query(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id id,
+    const struct db_arg *args, size_t nargs)
+{
+	return query(db, f, rows, NULL, id, args, nargs);
+}
+
+enum cs_err
+db_each(struct db *db, struct fault *f, const struct db_taker *to, enum stmt_id id,
+    const struct db_arg *args, size_t nargs)
+{
+	auto_rows rows = { 0 };
+
+	return query(db, f, &rows, to, id, args, nargs);
 }
 
 union value {

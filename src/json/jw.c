@@ -228,6 +228,13 @@ jw_kstr(struct jw *w, const char *key, const char *s)
 }
 
 void
+jw_kstrn(struct jw *w, const char *key, const char *s, size_t n)
+{
+	jw_key(w, key);
+	jw_strn(w, s, n);
+}
+
+void
 jw_kint(struct jw *w, const char *key, int64_t n)
 {
 	jw_key(w, key);
