@@ -77,6 +77,11 @@ enum cs_err db_exec(struct db *db, struct fault *f, uint64_t *affected, enum stm
 enum cs_err db_exec_bulk(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
     const struct db_arg *args, size_t nargs, size_t nrows) cs_mustcheck;
 
+/* The same of an INSERT … ON DUPLICATE KEY UPDATE. What is neither *INSERTED nor *UPDATED was there
+ * and has been left as it was. */
+enum cs_err db_upsert_bulk(struct db *db, struct fault *f, uint64_t *inserted, uint64_t *updated,
+    enum stmt_id id, const struct db_arg *args, size_t nargs, size_t nrows) cs_mustcheck;
+
 /*
  * Runs a statement that returns rows, also CALL: its first result set, or no rows where it ends
  * without one; an error that the procedure meets later fails the query all the same. Rows are

@@ -8,6 +8,8 @@
 #include "db/db_priv.h"
 
 #include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -242,14 +244,11 @@ ready(struct db *db, enum stmt_id id, const struct db_arg *args, size_t nargs, s
 }
 
 static enum cs_err
-exec_once(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
-    const struct db_arg *args, size_t nargs)
+exec_once(struct db *db, struct fault *f, enum stmt_id id, const struct db_arg *args, size_t nargs)
 {
 	TRY(ready(db, id, args, nargs, f));
 	TRY(execute(db, id, args, nargs, f));
-	TRY(drain(db, id, f));
-	*affected += mysql_stmt_affected_rows(db->stmt[id]);
-	return CS_OK;
+	return drain(db, id, f);
 }
 
 enum cs_err
@@ -257,14 +256,13 @@ db_exec(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
     const struct db_arg *args, size_t nargs)
 {
 	int64_t start_us = clock_mono_us();
-	uint64_t n = 0;
 	enum cs_err err;
 
 	if (db_stmt_rows[id].cols[0] != '\0')
 		return cs_detail(f, CS_EINTERNAL, "%s returns rows", db_stmt_rows[id].name);
-	err = exec_once(db, f, &n, id, args, nargs);
+	err = exec_once(db, f, id, args, nargs);
 	if (affected != NULL)
-		*affected = n;
+		*affected = err == CS_OK ? mysql_stmt_affected_rows(db->stmt[id]) : 0;
 	db_answered(db, start_us);
 	return err;
 }
@@ -383,9 +381,30 @@ bulk_fill(struct bulk *b, const struct db_arg *args)
 	return true;
 }
 
+/* What rows of a bulk statement did, by the server's count. */
+struct tally {
+	uint64_t affected;
+	uint64_t updated; /* of an upsert, which counts these twice in affected */
+};
+
+/* The second number of "Records: 5  Duplicates: 2  Warnings: 0", which is in the server's language.
+ * A statement of one row says nothing of the kind. */
+static void
+tally_add(struct tally *t, MYSQL_STMT *st, MYSQL *m, size_t n)
+{
+	const char *info = mysql_info(m);
+	uint64_t affected = mysql_stmt_affected_rows(st);
+	uint64_t updated = affected == 2 && n == 1;
+
+	if (n > 1 && info != NULL)
+		(void)sscanf(info, "%*[^0-9]%*u%*[^0-9]%" SCNu64, &updated);
+	t->affected += affected;
+	t->updated += updated;
+}
+
 /* Sends N rows from FIRST on in one packet. The handle is left as execute() expects it. */
 static enum cs_err
-bulk_send(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id, const struct bulk *b,
+bulk_send(struct db *db, struct fault *f, struct tally *t, enum stmt_id id, const struct bulk *b,
     size_t first, size_t n)
 {
 	const char *params = db_stmt_rows[id].params;
@@ -407,7 +426,7 @@ bulk_send(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id, c
 	if (failed)
 		return stmt_failed(db, id, f);
 	TRY(drain(db, id, f));
-	*affected += mysql_stmt_affected_rows(st);
+	tally_add(t, st, db->mysql, n);
 	return CS_OK;
 }
 
@@ -425,20 +444,20 @@ rows_that_fit(const struct db *db, const struct db_arg *args, size_t nargs, size
 }
 
 static enum cs_err
-bulk_run(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
+bulk_run(struct db *db, struct fault *f, struct tally *t, enum stmt_id id,
     const struct db_arg *args, struct bulk *b)
 {
 	if (!bulk_fill(b, args))
 		return cs_detail(f, CS_ENOMEM, "no memory for %zu rows", b->nrows);
 	for (size_t first = 0, n; first < b->nrows; first += n) {
 		n = rows_that_fit(db, args + first * b->nargs, b->nargs, b->nrows - first);
-		TRY(bulk_send(db, f, affected, id, b, first, n));
+		TRY(bulk_send(db, f, t, id, b, first, n));
 	}
 	return CS_OK;
 }
 
 static enum cs_err
-exec_bulk(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
+run_bulk(struct db *db, struct fault *f, struct tally *t, enum stmt_id id,
     const struct db_arg *args, size_t nargs, size_t nrows)
 {
 	struct bulk b = { .nargs = nargs, .nrows = nrows };
@@ -450,12 +469,28 @@ exec_bulk(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
 	for (size_t i = 1; i < nrows; i++)
 		TRY(check_row(db, &db_stmt_rows[id], args + i * nargs, nargs, f));
 	if (!db->bulk || nargs == 0 || nrows == 1) {
-		for (size_t i = 0; i < nrows; i++)
-			TRY(exec_once(db, f, affected, id, args + i * nargs, nargs));
+		for (size_t i = 0; i < nrows; i++) {
+			TRY(exec_once(db, f, id, args + i * nargs, nargs));
+			tally_add(t, db->stmt[id], db->mysql, 1);
+		}
 		return CS_OK;
 	}
-	err = bulk_run(db, f, affected, id, args, &b);
+	err = bulk_run(db, f, t, id, args, &b);
 	bulk_free(&b);
+	return err;
+}
+
+static enum cs_err
+exec_bulk(struct db *db, struct fault *f, struct tally *t, enum stmt_id id,
+    const struct db_arg *args, size_t nargs, size_t nrows)
+{
+	int64_t start_us = clock_mono_us();
+	enum cs_err err;
+
+	if (db_stmt_rows[id].cols[0] != '\0')
+		return cs_detail(f, CS_EINTERNAL, "%s returns rows", db_stmt_rows[id].name);
+	err = run_bulk(db, f, t, id, args, nargs, nrows);
+	db_answered(db, start_us);
 	return err;
 }
 
@@ -463,15 +498,22 @@ enum cs_err
 db_exec_bulk(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
     const struct db_arg *args, size_t nargs, size_t nrows)
 {
-	int64_t start_us = clock_mono_us();
-	uint64_t n = 0;
-	enum cs_err err;
+	struct tally t = { 0 };
+	enum cs_err err = exec_bulk(db, f, &t, id, args, nargs, nrows);
 
-	if (db_stmt_rows[id].cols[0] != '\0')
-		return cs_detail(f, CS_EINTERNAL, "%s returns rows", db_stmt_rows[id].name);
-	err = exec_bulk(db, f, &n, id, args, nargs, nrows);
 	if (affected != NULL)
-		*affected = n;
-	db_answered(db, start_us);
+		*affected = t.affected;
+	return err;
+}
+
+enum cs_err
+db_upsert_bulk(struct db *db, struct fault *f, uint64_t *inserted, uint64_t *updated,
+    enum stmt_id id, const struct db_arg *args, size_t nargs, size_t nrows)
+{
+	struct tally t = { 0 };
+	enum cs_err err = exec_bulk(db, f, &t, id, args, nargs, nrows);
+
+	*inserted = t.affected - 2 * t.updated;
+	*updated = t.updated;
 	return err;
 }

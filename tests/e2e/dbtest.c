@@ -431,6 +431,32 @@ test_bulk_update(struct db *db)
 	ok(n == 0, "none new, %llu", (unsigned long long)n);
 }
 
+/* What an upsert did is told apart, however many rows it had. */
+static void
+test_upsert(struct db *db)
+{
+	struct db_arg rows[] = { A_I(1), A_I(5000), A_I(2), A_I(9), A_I(8001), A_I(1), A_I(8002),
+		A_I(1), A_I(3), A_I(9) };
+	uint64_t inserted, updated;
+
+	is_err(db_upsert_bulk(db, &f, &inserted, &updated, STMT_T_UPSERT, rows, 2, 5), CS_OK, &f,
+	    "bulk upsert");
+	ok(inserted == 2 && updated == 2, "2 new, 2 changed, 1 the same: %llu, %llu",
+	    (unsigned long long)inserted, (unsigned long long)updated);
+	rows[3] = A_I(10);
+	for (size_t i = 0; i < 3; i++) {
+		is_err(
+		    db_upsert_bulk(db, &f, &inserted, &updated, STMT_T_UPSERT, &rows[2 * i], 2, 1),
+		    CS_OK, &f, "upsert of one");
+		ok(inserted == 0 && updated == (i == 1), "row %zu: %llu, %llu", i,
+		    (unsigned long long)inserted, (unsigned long long)updated);
+	}
+	rows[0] = A_I(8003);
+	is_err(db_upsert_bulk(db, &f, &inserted, &updated, STMT_T_UPSERT, rows, 2, 1), CS_OK, &f,
+	    "upsert of a new one");
+	ok(inserted == 1 && updated == 0, "new");
+}
+
 static void
 test_timeout(const struct conf *conf)
 {
@@ -565,6 +591,7 @@ main(int argc, char **argv)
 	test_deadlock(db, &conf);
 	test_bulk(db, 1000);
 	test_bulk_update(db);
+	test_upsert(db);
 	test_timeout(&conf);
 	test_away(&conf);
 	test_idle(db);
