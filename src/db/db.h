@@ -20,6 +20,8 @@
 
 #include "base/err.h"
 
+#include <string.h>
+
 struct conf;
 struct db;
 
@@ -37,10 +39,16 @@ struct db_arg {
 	size_t len;
 	int64_t i;
 };
-#define A_S(str)    ((struct db_arg){ .type = 's', .s = (str) })
+#define A_S(str)    db_text(str)
 #define A_I(num)    ((struct db_arg){ .type = 'i', .i = (num) })
 #define A_B(ptr, n) ((struct db_arg){ .type = 'b', .s = (ptr), .len = (n) })
 #define A_NULL	    ((struct db_arg){ .type = 'n' })
+
+static inline struct db_arg
+db_text(const char *s)
+{
+	return (struct db_arg){ .type = 's', .s = s, .len = s != NULL ? strlen(s) : 0 };
+}
 
 /* A disconnected handle; connects on first use. NULL: out of memory. CONF must outlive it. */
 struct db *db_new(const struct conf *conf);

@@ -115,27 +115,44 @@ copy_time(struct result *r, const MYSQL_TIME *t)
 }
 
 static bool
-copy_cell(struct result *r, MYSQL_STMT *st, struct landing *l, unsigned col, char type)
+copy_cell(struct result *r, struct cell *c, MYSQL_STMT *st, struct landing *l, unsigned col)
 {
 	size_t at = r->text.len;
-	struct cell c = { .at = at, .null = l->null[col], .type = type };
 	const MYSQL_TIME *t = &l->time[col];
 
-	if (!c.null && type == 't' && is_zero_date(t))
-		c.null = true;
-	if (c.null) {
-		buf_add(&r->cells, &c, sizeof(c));
+	c->null = l->null[col] || (c->type == 't' && is_zero_date(t));
+	if (c->null)
+		return true;
+	if (c->type == 'i') {
+		c->i = l->num[col];
 		return true;
 	}
-	if (type == 'i')
-		c.i = l->num[col];
-	else if (type == 't')
+	c->at = at;
+	if (c->type == 't')
 		copy_time(r, t);
 	else if (!copy_text(r, st, l->text[col], col, l->len[col]))
 		return false;
-	c.len = (uint32_t)(r->text.len - at);
+	c->len = (uint32_t)(r->text.len - at);
 	buf_putc(&r->text, '\0');
-	buf_add(&r->cells, &c, sizeof(c));
+	return true;
+}
+
+static bool
+copy_row(struct result *r, MYSQL_STMT *st, const char *cols, struct landing *l)
+{
+	size_t size = r->ncols * sizeof(struct cell);
+	struct cell *cells = (void *)buf_reserve(&r->cells, size);
+
+	if (cells == NULL)
+		return true; /* the buffer remembers; the rest of the rows is still to be read */
+	for (unsigned i = 0; i < r->ncols; i++) {
+		cells[i] = (struct cell){ .type = cols[i] };
+		if (!copy_cell(r, &cells[i], st, l, i))
+			return false;
+	}
+	r->cells.len += size;
+	r->nrows++;
+	r->kept++;
 	return true;
 }
 
@@ -165,11 +182,8 @@ copy_rows(struct db_rows *rows, MYSQL_STMT *st, const char *cols, const struct d
 	if (mysql_stmt_bind_result(st, l.bind) != 0)
 		return false;
 	while ((rc = mysql_stmt_fetch(st)) == 0 || rc == MYSQL_DATA_TRUNCATED) {
-		for (unsigned i = 0; i < r->ncols; i++)
-			if (!copy_cell(r, st, &l, i, cols[i]))
-				return false;
-		r->nrows++;
-		r->kept++;
+		if (!copy_row(r, st, cols, &l))
+			return false;
 		if (to != NULL)
 			give(rows, to);
 	}

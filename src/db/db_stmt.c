@@ -46,12 +46,6 @@ is_null(const struct db_arg *arg)
 	return arg->type == 'n' || (arg->type != 'i' && arg->s == NULL);
 }
 
-static size_t
-length_of(const struct db_arg *arg)
-{
-	return arg->type == 's' ? strlen(arg->s) : arg->len;
-}
-
 /* Bytes of one row of arguments in a packet, about and never too few. */
 static size_t
 row_size(const struct db_arg *args, size_t nargs)
@@ -61,7 +55,7 @@ row_size(const struct db_arg *args, size_t nargs)
 	for (size_t i = 0; i < nargs; i++) {
 		size += VALUE_FIX;
 		if (!is_null(&args[i]))
-			size += args[i].type == 'i' ? INT_SIZE : length_of(&args[i]);
+			size += args[i].type == 'i' ? INT_SIZE : args[i].len;
 	}
 	return size;
 }
@@ -206,7 +200,7 @@ execute(struct db *db, enum stmt_id id, const struct db_arg *args, size_t nargs,
 		if (args[i].type == 'i') {
 			bind[i].buffer = unconst(&args[i].i);
 		} else if (!null[i]) {
-			len[i] = length_of(&args[i]);
+			len[i] = args[i].len;
 			bind[i].buffer = unconst(args[i].s);
 			bind[i].length = &len[i];
 		}
@@ -375,7 +369,7 @@ bulk_fill(struct bulk *b, const struct db_arg *args)
 			b->value[to].i = arg->i;
 		} else {
 			b->value[to].s = arg->s;
-			b->len[to] = length_of(arg);
+			b->len[to] = arg->len;
 		}
 	}
 	return true;

@@ -115,9 +115,9 @@ put_text(struct buf *out, const char *s, size_t n)
 
 /* S, all of which stands for itself, with the quotes and what is around them, in one piece. */
 static void
-put_plain(struct jw *w, const char *s, size_t n, const char *after)
+put_plain(struct jw *w, const char *s, size_t n, char after)
 {
-	size_t more = strlen(after), size = n + 2 + w->comma + more;
+	size_t size = n + 2 + w->comma + (after != '\0');
 	char *to = buf_reserve(w->out, size);
 
 	if (to == NULL)
@@ -127,18 +127,20 @@ put_plain(struct jw *w, const char *s, size_t n, const char *after)
 	*to++ = '"';
 	memcpy(to, s, n);
 	to[n] = '"';
-	memcpy(to + n + 1, after, more);
+	if (after != '\0')
+		to[n + 1] = after;
 	w->out->len += size;
 }
 
 static void
-put_escaped(struct jw *w, const char *s, size_t n, const char *after)
+put_escaped(struct jw *w, const char *s, size_t n, char after)
 {
 	size_t run;
+	bool ascii;
 
 	separate(w);
 	buf_putc(w->out, '"');
-	while ((run = json_plain(s, n)) < n) {
+	while ((run = json_plain(s, n, &ascii)) < n) {
 		put_text(w->out, s, run);
 		put_escape(w->out, (unsigned char)s[run]);
 		s += run + 1;
@@ -146,14 +148,17 @@ put_escaped(struct jw *w, const char *s, size_t n, const char *after)
 	}
 	put_text(w->out, s, n);
 	buf_putc(w->out, '"');
-	buf_puts(w->out, after);
+	if (after != '\0')
+		buf_putc(w->out, after);
 }
 
-/* The comma that is due, S in quotes, and AFTER. */
+/* The comma that is due, S in quotes, and AFTER unless that is NUL. */
 static void
-write_string(struct jw *w, const char *s, size_t n, const char *after)
+write_string(struct jw *w, const char *s, size_t n, char after)
 {
-	if (json_plain(s, n) == n && utf8_run(s, n) == n)
+	bool ascii;
+
+	if (json_plain(s, n, &ascii) == n && (ascii || utf8_run(s, n) == n))
 		put_plain(w, s, n, after);
 	else
 		put_escaped(w, s, n, after);
@@ -162,7 +167,7 @@ write_string(struct jw *w, const char *s, size_t n, const char *after)
 void
 jw_key(struct jw *w, const char *key)
 {
-	write_string(w, key, strlen(key), ":");
+	write_string(w, key, strlen(key), ':');
 	w->comma = false;
 }
 
@@ -178,7 +183,7 @@ jw_str(struct jw *w, const char *s)
 void
 jw_strn(struct jw *w, const char *s, size_t n)
 {
-	write_string(w, s, n, "");
+	write_string(w, s, n, '\0');
 	w->comma = true;
 }
 

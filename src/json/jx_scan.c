@@ -97,8 +97,9 @@ scan_string(struct scan *s)
 {
 	for (s->p++; s->p < s->end; s->p++) {
 		unsigned char c;
+		bool ascii;
 
-		s->p += json_plain(s->p, (size_t)(s->end - s->p));
+		s->p += json_plain(s->p, (size_t)(s->end - s->p), &ascii);
 		if (s->p == s->end)
 			break;
 		c = (unsigned char)*s->p;

@@ -31,17 +31,19 @@ is_special(unsigned char c)
 }
 
 size_t
-json_plain(const char *s, size_t n)
+json_plain(const char *s, size_t n, bool *ascii)
 {
 	size_t i = 0;
-	uint64_t eight;
+	uint64_t eight, all = 0;
 
 	for (; n - i >= sizeof(eight); i += sizeof(eight)) {
 		memcpy(&eight, s + i, sizeof(eight));
 		if (has_special(eight))
 			break;
+		all |= eight;
 	}
-	while (i < n && !is_special((unsigned char)s[i]))
-		i++;
+	for (; i < n && !is_special((unsigned char)s[i]); i++)
+		all |= (unsigned char)s[i];
+	*ascii = (all & EACH_BYTE(0x80)) == 0;
 	return i;
 }

@@ -5,7 +5,8 @@
 
 #include "base/base.h"
 
-/* Bytes at the start of S (N bytes) before the first control character, quote or backslash. */
-size_t json_plain(const char *s, size_t n);
+/* Bytes at the start of S (N bytes) before the first control character, quote or backslash; *ASCII:
+ * none of them is more than ASCII. */
+size_t json_plain(const char *s, size_t n, bool *ascii);
 
 #endif
