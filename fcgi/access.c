@@ -44,7 +44,7 @@ void
 access_log(const struct exchange *x, const struct reply *r)
 {
 	struct db_stats db = db_stats(x->ctx.db);
-	size_t body = r->head ? 0 : r->body.len;
+	size_t body = r->head ? 0 : r->body_len;
 	struct log_line l;
 
 	log_begin(&l, r->status >= 500 ? LOG_LVL_ERROR : LOG_LVL_INFO, "request");

@@ -10,30 +10,44 @@
 
 #define ID_CHARS_MAX 255
 
-static enum cs_err
-answer_all(struct ctx *c, const struct view *view, struct db_rows *rows)
+struct pull {
+	struct ctx *c;
+	const struct view *view;
+};
+
+static void
+write_pulled(void *arg, const struct db_rows *row)
 {
-	c->res->pulled = (int64_t)db_count(rows);
-	res_rows(c, view, rows, SIZE_MAX);
+	const struct pull *p = arg;
+
+	res_row(p->c, p->view, row);
+	p->c->res->pulled++;
+}
+
+/* All rows, each written as it arrives: there may be tens of thousands. */
+static enum cs_err
+pull(struct ctx *c, const struct view *view,
+    enum cs_err (*query)(struct db *, const struct db_taker *, struct fault *))
+{
+	struct pull p = { c, view };
+	struct db_taker to = { write_pulled, &p };
+
+	jw_arr(&c->res->w);
+	TRY(query(c->db, &to, &c->fault));
+	jw_arr_end(&c->res->w);
 	return res_ok(c, MSG_SUCCESS);
 }
 
 enum cs_err
 h_feed_list(struct ctx *c)
 {
-	auto_rows rows = { 0 };
-
-	TRY(db_view_feeds(c->db, &rows, &c->fault));
-	return answer_all(c, &view_pulled_feed, &rows);
+	return pull(c, &view_pulled_feed, db_view_feeds);
 }
 
 enum cs_err
 h_task_list(struct ctx *c)
 {
-	auto_rows rows = { 0 };
-
-	TRY(db_view_tasks(c->db, &rows, &c->fault));
-	return answer_all(c, &view_pulled_task, &rows);
+	return pull(c, &view_pulled_task, db_view_tasks);
 }
 
 enum cs_err

@@ -53,18 +53,24 @@ response_reset(struct res *res)
 	jw_init(&res->w, &res->data);
 }
 
+/* {"code":…,"message":…,"data":…}, or the data alone. */
 static void
-envelope(struct buf *body, int code, const char *message, const char *data)
+envelope(struct reply *r, const struct buf *data, bool bare, int code, const char *message)
 {
 	struct jw w;
 
-	buf_reset(body);
-	jw_init(&w, body);
-	jw_obj(&w);
-	jw_kint(&w, "code", code);
-	jw_kstr(&w, "message", message);
-	jw_kraw(&w, "data", data);
-	jw_obj_end(&w);
+	buf_reset(&r->opening);
+	r->data = data;
+	r->closing = "";
+	if (!bare) {
+		jw_init(&w, &r->opening);
+		jw_obj(&w);
+		jw_kint(&w, "code", code);
+		jw_kstr(&w, "message", message);
+		jw_key(&w, "data");
+		r->closing = data->len > 0 ? "}" : "null}";
+	}
+	r->body_len = r->opening.len + data->len + strlen(r->closing);
 }
 
 static void
@@ -76,12 +82,7 @@ build_success(struct reply *r, const struct ctx *c)
 	int code = c->req->mount != NULL ? c->req->mount->success : res->status;
 
 	r->status = res->status;
-	if (!res->bare) {
-		envelope(&r->body, code, message, res->data.data);
-		return;
-	}
-	buf_reset(&r->body);
-	buf_add(&r->body, res->data.data != NULL ? res->data.data : "", res->data.len);
+	envelope(r, &res->data, res->bare, code, message);
 }
 
 /* "data" of an error: the field and what is wrong with it. */
@@ -101,7 +102,7 @@ build_error(struct reply *r, struct ctx *c)
 		jw_kstr(&res->w, "reason", f->reason);
 		jw_obj_end(&res->w);
 	}
-	envelope(&r->body, r->status, fault_message(f), res->data.data);
+	envelope(r, &res->data, false, r->status, fault_message(f));
 }
 
 static int
@@ -120,7 +121,7 @@ build_header(struct reply *r, const struct ctx *c)
 	if (r->status != NOT_MODIFIED) { /* which has no body to speak of */
 		buf_printf(h, "Content-Type: %s\r\n",
 		    r->err == CS_OK && c->res->type != NULL ? c->res->type : "application/json");
-		buf_printf(h, "Content-Length: %zu\r\n", r->body.len);
+		buf_printf(h, "Content-Length: %zu\r\n", r->body_len);
 	}
 	buf_printf(h, "X-Request-Id: %s\r\n", c->req->id);
 	if (r->status == 401)
@@ -143,7 +144,7 @@ response_build(struct reply *r, struct ctx *c)
 {
 	if (r->err == CS_OK) {
 		build_success(r, c);
-		if (buf_failed(&c->res->data) || buf_failed(&r->body))
+		if (buf_failed(&c->res->data) || buf_failed(&r->opening))
 			r->err = cs_fail(&c->fault, CS_ENOMEM, MSG_NONE);
 	}
 	if (r->err != CS_OK)
@@ -152,16 +153,15 @@ response_build(struct reply *r, struct ctx *c)
 }
 
 static bool
-put(FCGX_Stream *out, const struct buf *b)
+put(FCGX_Stream *out, const char *s, size_t left)
 {
-	size_t at = 0;
+	while (left > 0) { /* FCGX counts in int */
+		size_t n = left < INT_MAX ? left : INT_MAX;
 
-	while (at < b->len) { /* FCGX counts in int */
-		size_t n = b->len - at < INT_MAX ? b->len - at : INT_MAX;
-
-		if (FCGX_PutStr(b->data + at, (int)n, out) != (int)n)
+		if (FCGX_PutStr(s, (int)n, out) != (int)n)
 			return false;
-		at += n;
+		s += n;
+		left -= n;
 	}
 	return true;
 }
@@ -169,5 +169,9 @@ put(FCGX_Stream *out, const struct buf *b)
 bool
 response_send(const struct reply *r, FCGX_Stream *out)
 {
-	return put(out, &r->header) && (r->head || put(out, &r->body));
+	if (!put(out, r->header.data, r->header.len))
+		return false;
+	return r->head || (put(out, r->opening.data, r->opening.len) &&
+			      put(out, r->data->data, r->data->len) &&
+			      put(out, r->closing, strlen(r->closing)));
 }

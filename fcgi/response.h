@@ -13,7 +13,11 @@ struct reply {
 	bool head;	   /* HEAD: headers only */
 	int status;	   /* set by response_build() */
 	struct buf header;
-	struct buf body;
+	/* The body in three pieces: the data of an answer may be megabytes and is not copied. */
+	struct buf opening; /* of the envelope, up to its data */
+	const struct buf *data;
+	const char *closing;
+	size_t body_len; /* of all three */
 };
 
 /* Empties RES for another run of a handler; keeps its memory. */

@@ -36,7 +36,7 @@ write_cell(struct ctx *c, const struct view_col *col, const struct db_rows *rows
 	else if (col->kind == VIEW_BOOL)
 		jw_kbool(w, col->key, db_i(rows, i) != 0);
 	else
-		jw_kstr(w, col->key, db_s(rows, i));
+		jw_kstrn(w, col->key, db_s(rows, i), db_len(rows, i));
 }
 
 void
@@ -47,15 +47,20 @@ res_cells(struct ctx *c, const struct view *view, const struct db_rows *rows)
 }
 
 void
+res_row(struct ctx *c, const struct view *view, const struct db_rows *rows)
+{
+	jw_obj(&c->res->w);
+	res_cells(c, view, rows);
+	jw_obj_end(&c->res->w);
+}
+
+void
 res_rows(struct ctx *c, const struct view *view, struct db_rows *rows, size_t max)
 {
 	struct jw *w = &c->res->w;
 
 	jw_arr(w);
-	while (max-- > 0 && db_next(rows)) {
-		jw_obj(w);
-		res_cells(c, view, rows);
-		jw_obj_end(w);
-	}
+	while (max-- > 0 && db_next(rows))
+		res_row(c, view, rows);
 	jw_arr_end(w);
 }

@@ -8,6 +8,8 @@
 
 /* The cells of the current row, as members of the object that is open. */
 void res_cells(struct ctx *c, const struct view *view, const struct db_rows *rows);
+/* The current row as an object. */
+void res_row(struct ctx *c, const struct view *view, const struct db_rows *rows);
 /* Up to MAX rows, as an array of objects; the last one written stays the current. */
 void res_rows(struct ctx *c, const struct view *view, struct db_rows *rows, size_t max);
 

@@ -251,7 +251,7 @@ forget(struct worker *w, struct exchange *x)
 	buf_reset(&w->inflated);
 	buf_reset(&w->res.data);
 	buf_reset(&w->reply.header);
-	buf_reset(&w->reply.body);
+	buf_reset(&w->reply.opening);
 }
 
 /* Sends what is left of the answer. A worker's last one closes a connection that the web server
@@ -388,7 +388,7 @@ close_worker(struct worker *w)
 	buf_free(&w->inflated);
 	buf_free(&w->res.data);
 	buf_free(&w->reply.header);
-	buf_free(&w->reply.body);
+	buf_free(&w->reply.opening);
 }
 
 int

@@ -332,8 +332,8 @@ ascii_run(const char *s, size_t n)
 	return i;
 }
 
-bool
-parse_is_utf8(const char *s, size_t n)
+size_t
+utf8_run(const char *s, size_t n)
 {
 	size_t i = ascii_run(s, n);
 
@@ -341,12 +341,18 @@ parse_is_utf8(const char *s, size_t n)
 		size_t len = utf8_next(s + i, n - i);
 
 		if (len == 0)
-			return false;
+			break;
 		i += len;
 		if (len == 1)
 			i += ascii_run(s + i, n - i);
 	}
-	return true;
+	return i;
+}
+
+bool
+parse_is_utf8(const char *s, size_t n)
+{
+	return utf8_run(s, n) == n;
 }
 
 size_t

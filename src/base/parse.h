@@ -29,6 +29,8 @@ const char *render_time_utc(char *buf, size_t size, int64_t t);
 bool parse_is_http_url(const char *s, size_t max);
 /* Well-formed UTF-8 of N bytes (no surrogates, no overlong forms, no value above U+10FFFF). */
 bool parse_is_utf8(const char *s, size_t n);
+/* Bytes of the well-formed UTF-8 that S (N bytes) starts with. */
+size_t utf8_run(const char *s, size_t n);
 /* Bytes of the well-formed character at the start of S (N bytes); 0 where there is none. */
 size_t utf8_next(const char *s, size_t n);
 /* Number of characters (code points) of well-formed UTF-8. */

@@ -20,6 +20,8 @@
 
 #include "base/err.h"
 
+#include <string.h>
+
 struct conf;
 struct db;
 
@@ -37,10 +39,16 @@ struct db_arg {
 	size_t len;
 	int64_t i;
 };
-#define A_S(str)    ((struct db_arg){ .type = 's', .s = (str) })
+#define A_S(str)    db_text(str)
 #define A_I(num)    ((struct db_arg){ .type = 'i', .i = (num) })
 #define A_B(ptr, n) ((struct db_arg){ .type = 'b', .s = (ptr), .len = (n) })
 #define A_NULL	    ((struct db_arg){ .type = 'n' })
+
+static inline struct db_arg
+db_text(const char *s)
+{
+	return (struct db_arg){ .type = 's', .s = s, .len = s != NULL ? strlen(s) : 0 };
+}
 
 /* A disconnected handle; connects on first use. NULL: out of memory. CONF must outlive it. */
 struct db *db_new(const struct conf *conf);
@@ -77,6 +85,11 @@ enum cs_err db_exec(struct db *db, struct fault *f, uint64_t *affected, enum stm
 enum cs_err db_exec_bulk(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
     const struct db_arg *args, size_t nargs, size_t nrows) cs_mustcheck;
 
+/* The same of an INSERT … ON DUPLICATE KEY UPDATE. What is neither *INSERTED nor *UPDATED was there
+ * and has been left as it was. */
+enum cs_err db_upsert_bulk(struct db *db, struct fault *f, uint64_t *inserted, uint64_t *updated,
+    enum stmt_id id, const struct db_arg *args, size_t nargs, size_t nrows) cs_mustcheck;
+
 /*
  * Runs a statement that returns rows, also CALL: its first result set, or no rows where it ends
  * without one; an error that the procedure meets later fails the query all the same. Rows are
@@ -96,6 +109,20 @@ enum cs_err db_query(struct db *db, struct fault *f, struct db_rows *rows, enum 
     const struct db_arg *args, size_t nargs) cs_mustcheck;
 #define DB_QUERY(db, f, rows, id, ...)                                                             \
 	db_query(db, f, rows, id, (const struct db_arg[]){ A_NULL, ##__VA_ARGS__ } + 1,            \
+	    ARRAY_LEN(((const struct db_arg[]){ A_NULL, ##__VA_ARGS__ })) - 1)
+/*
+ * The same for large results that are read once: each row goes TO somebody as it arrives and is
+ * then forgotten. Nothing else may be asked of DB meanwhile. Where it fails some rows may have been
+ * handed over already.
+ */
+struct db_taker {
+	void (*row)(void *arg, const struct db_rows *row);
+	void *arg;
+};
+enum cs_err db_each(struct db *db, struct fault *f, const struct db_taker *to, enum stmt_id id,
+    const struct db_arg *args, size_t nargs) cs_mustcheck;
+#define DB_EACH(db, f, to, id, ...)                                                                \
+	db_each(db, f, to, id, (const struct db_arg[]){ A_NULL, ##__VA_ARGS__ } + 1,               \
 	    ARRAY_LEN(((const struct db_arg[]){ A_NULL, ##__VA_ARGS__ })) - 1)
 /* Steps to the next row; false at the end. */
 bool db_next(struct db_rows *rows);

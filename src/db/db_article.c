@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Uploads. One transaction: articles, which of them are the allocation's, its counts, the feeds'
- * times, the sync log, and last the lease, so that the node's row is locked only for a moment.
+ * Uploads. One transaction: articles, which of them are the allocation's, the feeds' times, the
+ * sync log, and last lease and counts, so that the node's row is locked only for a moment.
  * Articles come sorted by id, so that two uploads of the same ones wait for each other instead of
  * deadlocking.
  */
@@ -34,14 +34,12 @@ find(const struct db_upload *up, const char *id)
 	return -1;
 }
 
-/* Marks what is another account's: rows that must not be touched. */
+/* Marks what is another account's: rows that have not been touched. */
 static enum cs_err
-mark_foreign(
-    struct db *db, const struct db_upload *up, bool *foreign, int64_t *count, struct fault *f)
+mark_foreign(struct db *db, const struct db_upload *up, bool *foreign, struct fault *f)
 {
 	auto_rows r = { 0 };
 
-	*count = 0;
 	TRY(DB_QUERY(db, f, &r, STMT_ARTICLE_OWNERS, A_S(up->ids)));
 	while (db_next(&r)) {
 		int i = find(up, db_s(&r, 0));
@@ -50,7 +48,6 @@ mark_foreign(
 		    (!db_is_null(&r, 1) && strcmp(db_s(&r, 1), up->articles[i].mp_id) == 0))
 			continue;
 		foreign[i] = true;
-		(*count)++;
 	}
 	return CS_OK;
 }
@@ -74,33 +71,51 @@ bind_article(struct db_arg *arg, const struct db_article *p)
 	memcpy(arg, row, sizeof(row));
 }
 
-/* Upserts what is not foreign and links it to the allocation. */
 static enum cs_err
-store(struct db *db, const struct db_alloc *al, const struct db_upload *up, const bool *foreign,
-    struct arena *a, int64_t *new_count, uint64_t *linked, struct fault *f)
+no_memory(const struct db_upload *up, struct fault *f)
+{
+	return cs_detail(f, CS_ENOMEM, "upload of %zu articles", up->n);
+}
+
+/* The upsert itself leaves rows of another account alone; the counts tell whether there are any. */
+static enum cs_err
+upsert(struct db *db, const struct db_upload *up, struct arena *a, struct db_upload_result *out,
+    struct fault *f)
 {
 	struct db_arg *args = arena_calloc(a, up->n * UPSERT_ARGS, sizeof(*args));
+	uint64_t inserted, updated;
+
+	if (args == NULL)
+		return no_memory(up, f);
+	for (size_t i = 0; i < up->n; i++)
+		bind_article(&args[i * UPSERT_ARGS], &up->articles[i]);
+	TRY(db_upsert_bulk(
+	    db, f, &inserted, &updated, STMT_ARTICLE_UPSERT, args, UPSERT_ARGS, up->n));
+	out->new_count = (int64_t)inserted;
+	out->foreign = (int64_t)up->n - (int64_t)inserted - (int64_t)updated;
+	return CS_OK;
+}
+
+/* Links what is not foreign to the allocation; *LINKED: what was not linked to it before. */
+static enum cs_err
+link_articles(struct db *db, const struct db_alloc *al, const struct db_upload *up, struct arena *a,
+    int64_t foreign, uint64_t *linked, struct fault *f)
+{
+	bool *left_alone = arena_calloc(a, up->n, sizeof(*left_alone));
 	struct db_arg *links = arena_calloc(a, up->n * 2, sizeof(*links));
-	uint64_t affected = 0;
 	size_t n = 0;
 
-	if (args == NULL || links == NULL)
-		return cs_detail(f, CS_ENOMEM, "upload of %zu articles", up->n);
+	if (left_alone == NULL || links == NULL)
+		return no_memory(up, f);
+	if (foreign > 0)
+		TRY(mark_foreign(db, up, left_alone, f));
 	for (size_t i = 0; i < up->n; i++) {
-		if (foreign[i])
+		if (left_alone[i])
 			continue;
-		bind_article(&args[n * UPSERT_ARGS], &up->articles[i]);
-		links[n * 2] = A_S(al->id);
-		links[n * 2 + 1] = A_S(up->articles[i].id);
-		n++;
+		links[n++] = A_S(al->id);
+		links[n++] = A_S(up->articles[i].id);
 	}
-	if (n == 0)
-		return CS_OK;
-	TRY(db_exec_bulk(db, f, &affected, STMT_ARTICLE_UPSERT, args, UPSERT_ARGS, n));
-	TRY(db_exec_bulk(db, f, linked, STMT_ARTICLE_LINK, links, 2, n));
-	/* a new row counts one, an updated one two */
-	*new_count = 2 * (int64_t)n - (int64_t)affected;
-	return CS_OK;
+	return db_exec_bulk(db, f, linked, STMT_ARTICLE_LINK, links, 2, n / 2);
 }
 
 /* The times of the feeds that the articles are of. Sorted articles have each feed's in a row. */
@@ -112,7 +127,7 @@ touch_feeds(struct db *db, const struct db_upload *up, struct arena *a, struct f
 	size_t n = 0;
 
 	if (ids == NULL)
-		return cs_detail(f, CS_ENOMEM, "upload of %zu articles", up->n);
+		return no_memory(up, f);
 	for (size_t i = 0; i < up->n; i++) {
 		if (strcmp(up->articles[i].mp_id, last) != 0)
 			ids[n++] = A_S(up->articles[i].mp_id);
@@ -164,17 +179,14 @@ enum cs_err
 db_article_store(struct db *db, const struct conf *conf, const struct db_alloc *al,
     const struct db_upload *up, struct arena *a, struct db_upload_result *out, struct fault *f)
 {
-	bool *foreign = arena_calloc(a, up->n + 1, sizeof(*foreign));
 	uint64_t linked = 0;
 	auto_tx tx = { 0 };
 
 	*out = (struct db_upload_result){ 0 };
-	if (foreign == NULL)
-		return cs_detail(f, CS_ENOMEM, "upload of %zu articles", up->n);
 	TRY(db_begin(db, &tx, f));
 	if (up->n > 0) {
-		TRY(mark_foreign(db, up, foreign, &out->foreign, f));
-		TRY(store(db, al, up, foreign, a, &out->new_count, &linked, f));
+		TRY(upsert(db, up, a, out, f));
+		TRY(link_articles(db, al, up, a, out->foreign, &linked, f));
 		TRY(touch_feeds(db, up, a, f));
 	}
 	TRY(write_log(db, al, up, out, a, f));

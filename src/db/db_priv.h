@@ -65,8 +65,10 @@ enum cs_err db_failed(
 /* Whether NUMBER means that a prepared handle is of no more use, though its connection is. */
 bool db_error_is_stale(unsigned number);
 
-/* Copies the result that is waiting on ST into ROWS. False: ST, or memory (*OOM), failed. */
-bool db_rows_read(struct db_rows *rows, MYSQL_STMT *st, const char *cols, bool *oom) cs_mustcheck;
+/* Copies the result that is waiting on ST into ROWS, or hands it TO somebody row by row, unless
+ * that is NULL. False: ST, or memory (*OOM), failed. */
+bool db_rows_read(struct db_rows *rows, MYSQL_STMT *st, const char *cols, const struct db_taker *to,
+    bool *oom) cs_mustcheck;
 
 /* db_retain.c */
 struct buf;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rows of a result: copied out of the library into memory of their own as soon as they arrive, so
- * they outlive the statement, its next execution and even the connection.
+ * they outlive the statement, its next execution and even the connection. Or, where somebody takes
+ * them one by one, each in the place of the last.
  */
 #include "db/db_priv.h"
 
@@ -11,15 +12,18 @@
 #include "base/buf.h"
 
 struct cell {
-	size_t at; /* in text; strings are NUL-terminated there */
-	size_t len;
-	int64_t i;
+	union {
+		size_t at; /* in text; strings are NUL-terminated there */
+		int64_t i;
+	};
+	uint32_t len; /* no value of a server's is longer */
 	bool null;
 	char type; /* of stmt.def */
 };
 
 struct result {
 	size_t ncols, nrows;
+	size_t kept;	  /* rows that are in memory */
 	size_t next;	  /* row that db_next() will step to */
 	struct buf cells; /* struct cell[nrows][ncols] */
 	struct buf text;
@@ -111,49 +115,84 @@ copy_time(struct result *r, const MYSQL_TIME *t)
 }
 
 static bool
-copy_cell(struct result *r, MYSQL_STMT *st, struct landing *l, unsigned col, char type)
+copy_cell(struct result *r, struct cell *c, MYSQL_STMT *st, struct landing *l, unsigned col)
 {
-	struct cell c = { .at = r->text.len, .null = l->null[col], .type = type };
+	size_t at = r->text.len;
 	const MYSQL_TIME *t = &l->time[col];
 
-	if (!c.null && type == 't' && is_zero_date(t))
-		c.null = true;
-	if (c.null) {
-		buf_add(&r->cells, &c, sizeof(c));
+	c->null = l->null[col] || (c->type == 't' && is_zero_date(t));
+	if (c->null)
+		return true;
+	if (c->type == 'i') {
+		c->i = l->num[col];
 		return true;
 	}
-	if (type == 'i')
-		c.i = l->num[col];
-	else if (type == 't')
+	c->at = at;
+	if (c->type == 't')
 		copy_time(r, t);
 	else if (!copy_text(r, st, l->text[col], col, l->len[col]))
 		return false;
-	c.len = r->text.len - c.at;
+	c->len = (uint32_t)(r->text.len - at);
 	buf_putc(&r->text, '\0');
-	buf_add(&r->cells, &c, sizeof(c));
 	return true;
 }
 
 static bool
-copy_rows(struct result *r, MYSQL_STMT *st, const char *cols)
+copy_row(struct result *r, MYSQL_STMT *st, const char *cols, struct landing *l)
 {
+	size_t size = r->ncols * sizeof(struct cell);
+	struct cell *cells = (void *)buf_reserve(&r->cells, size);
+
+	if (cells == NULL)
+		return true; /* the buffer remembers; the rest of the rows is still to be read */
+	for (unsigned i = 0; i < r->ncols; i++) {
+		cells[i] = (struct cell){ .type = cols[i] };
+		if (!copy_cell(r, &cells[i], st, l, i))
+			return false;
+	}
+	r->cells.len += size;
+	r->nrows++;
+	r->kept++;
+	return true;
+}
+
+/* Hands the row that has just been copied over, and forgets it. */
+static void
+give(struct db_rows *rows, const struct db_taker *to)
+{
+	struct result *r = rows->impl;
+
+	if (!buf_failed(&r->cells) && !buf_failed(&r->text)) {
+		r->next = 1;
+		to->row(to->arg, rows);
+	}
+	r->cells.len = r->text.len = 0;
+	r->kept = 0;
+}
+
+/* The library is not asked to store the rows first: it would be one more copy of all of them. */
+static bool
+copy_rows(struct db_rows *rows, MYSQL_STMT *st, const char *cols, const struct db_taker *to)
+{
+	struct result *r = rows->impl;
 	struct landing l; /* large: only what has a column is filled in */
 	int rc;
 
 	landing_init(&l, cols);
-	if (mysql_stmt_bind_result(st, l.bind) != 0 || mysql_stmt_store_result(st) != 0)
+	if (mysql_stmt_bind_result(st, l.bind) != 0)
 		return false;
 	while ((rc = mysql_stmt_fetch(st)) == 0 || rc == MYSQL_DATA_TRUNCATED) {
-		for (unsigned i = 0; i < r->ncols; i++)
-			if (!copy_cell(r, st, &l, i, cols[i]))
-				return false;
-		r->nrows++;
+		if (!copy_row(r, st, cols, &l))
+			return false;
+		if (to != NULL)
+			give(rows, to);
 	}
 	return rc == MYSQL_NO_DATA;
 }
 
 bool
-db_rows_read(struct db_rows *rows, MYSQL_STMT *st, const char *cols, bool *oom)
+db_rows_read(
+    struct db_rows *rows, MYSQL_STMT *st, const char *cols, const struct db_taker *to, bool *oom)
 {
 	struct result *r = calloc(1, sizeof(*r));
 	bool ok = true;
@@ -165,7 +204,7 @@ db_rows_read(struct db_rows *rows, MYSQL_STMT *st, const char *cols, bool *oom)
 	}
 	r->ncols = strlen(cols);
 	if (st != NULL)
-		ok = copy_rows(r, st, cols);
+		ok = copy_rows(rows, st, cols, to);
 	*oom = buf_failed(&r->cells) || buf_failed(&r->text);
 	return ok && !*oom;
 }
@@ -188,7 +227,7 @@ db_next(struct db_rows *rows)
 {
 	struct result *r = rows->impl;
 
-	if (r == NULL || r->next >= r->nrows)
+	if (r == NULL || r->next >= r->kept)
 		return false;
 	r->next++;
 	return true;
@@ -244,7 +283,7 @@ db_i(const struct db_rows *rows, unsigned col)
 {
 	const struct cell *c = cell_at(rows, col);
 
-	return c != NULL ? c->i : 0;
+	return c != NULL && !c->null && c->type == 'i' ? c->i : 0;
 }
 
 bool

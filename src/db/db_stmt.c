@@ -8,6 +8,8 @@
 #include "db/db_priv.h"
 
 #include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,12 +46,6 @@ is_null(const struct db_arg *arg)
 	return arg->type == 'n' || (arg->type != 'i' && arg->s == NULL);
 }
 
-static size_t
-length_of(const struct db_arg *arg)
-{
-	return arg->type == 's' ? strlen(arg->s) : arg->len;
-}
-
 /* Bytes of one row of arguments in a packet, about and never too few. */
 static size_t
 row_size(const struct db_arg *args, size_t nargs)
@@ -59,7 +55,7 @@ row_size(const struct db_arg *args, size_t nargs)
 	for (size_t i = 0; i < nargs; i++) {
 		size += VALUE_FIX;
 		if (!is_null(&args[i]))
-			size += args[i].type == 'i' ? INT_SIZE : length_of(&args[i]);
+			size += args[i].type == 'i' ? INT_SIZE : args[i].len;
 	}
 	return size;
 }
@@ -204,7 +200,7 @@ execute(struct db *db, enum stmt_id id, const struct db_arg *args, size_t nargs,
 		if (args[i].type == 'i') {
 			bind[i].buffer = unconst(&args[i].i);
 		} else if (!null[i]) {
-			len[i] = length_of(&args[i]);
+			len[i] = args[i].len;
 			bind[i].buffer = unconst(args[i].s);
 			bind[i].length = &len[i];
 		}
@@ -242,14 +238,11 @@ ready(struct db *db, enum stmt_id id, const struct db_arg *args, size_t nargs, s
 }
 
 static enum cs_err
-exec_once(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
-    const struct db_arg *args, size_t nargs)
+exec_once(struct db *db, struct fault *f, enum stmt_id id, const struct db_arg *args, size_t nargs)
 {
 	TRY(ready(db, id, args, nargs, f));
 	TRY(execute(db, id, args, nargs, f));
-	TRY(drain(db, id, f));
-	*affected += mysql_stmt_affected_rows(db->stmt[id]);
-	return CS_OK;
+	return drain(db, id, f);
 }
 
 enum cs_err
@@ -257,14 +250,13 @@ db_exec(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
     const struct db_arg *args, size_t nargs)
 {
 	int64_t start_us = clock_mono_us();
-	uint64_t n = 0;
 	enum cs_err err;
 
 	if (db_stmt_rows[id].cols[0] != '\0')
 		return cs_detail(f, CS_EINTERNAL, "%s returns rows", db_stmt_rows[id].name);
-	err = exec_once(db, f, &n, id, args, nargs);
+	err = exec_once(db, f, id, args, nargs);
 	if (affected != NULL)
-		*affected = n;
+		*affected = err == CS_OK ? mysql_stmt_affected_rows(db->stmt[id]) : 0;
 	db_answered(db, start_us);
 	return err;
 }
@@ -272,7 +264,8 @@ db_exec(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
 /* The result set that is waiting, if it is the one that the row of ID announces. A procedure may
  * end without one: no rows. */
 static enum cs_err
-read_result(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id id)
+read_result(struct db *db, struct fault *f, struct db_rows *rows, const struct db_taker *to,
+    enum stmt_id id)
 {
 	const struct stmt_row *row = &db_stmt_rows[id];
 	unsigned ncols = mysql_stmt_field_count(db->stmt[id]);
@@ -283,7 +276,7 @@ read_result(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id i
 		return cs_detail(f, CS_ESCHEMA, "%s: %u columns instead of %zu", row->name, ncols,
 		    strlen(row->cols));
 	}
-	if (db_rows_read(rows, ncols != 0 ? db->stmt[id] : NULL, row->cols, &oom))
+	if (db_rows_read(rows, ncols != 0 ? db->stmt[id] : NULL, row->cols, to, &oom))
 		return drain(db, id, f);
 	if (!oom)
 		return stmt_failed(db, id, f);
@@ -292,17 +285,17 @@ read_result(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id i
 }
 
 static enum cs_err
-query(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id id,
-    const struct db_arg *args, size_t nargs)
+query_once(struct db *db, struct fault *f, struct db_rows *rows, const struct db_taker *to,
+    enum stmt_id id, const struct db_arg *args, size_t nargs)
 {
 	TRY(ready(db, id, args, nargs, f));
 	TRY(execute(db, id, args, nargs, f));
-	return read_result(db, f, rows, id);
+	return read_result(db, f, rows, to, id);
 }
 
-enum cs_err
-db_query(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id id,
-    const struct db_arg *args, size_t nargs)
+static enum cs_err
+query(struct db *db, struct fault *f, struct db_rows *rows, const struct db_taker *to,
+    enum stmt_id id, const struct db_arg *args, size_t nargs)
 {
 	int64_t start_us = clock_mono_us();
 	enum cs_err err;
@@ -311,12 +304,28 @@ db_query(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id id,
 	rows->db = db;
 	if (db_stmt_rows[id].cols[0] == '\0')
 		return cs_detail(f, CS_EINTERNAL, "%s returns no rows", db_stmt_rows[id].name);
-	err = query(db, f, rows, id, args, nargs);
+	err = query_once(db, f, rows, to, id, args, nargs);
 	if (err != CS_OK)
 		db_rows_close(rows);
 	db->stats.rows += (uint32_t)db_count(rows);
 	db_answered(db, start_us);
 	return err;
+}
+
+enum cs_err
+db_query(struct db *db, struct fault *f, struct db_rows *rows, enum stmt_id id,
+    const struct db_arg *args, size_t nargs)
+{
+	return query(db, f, rows, NULL, id, args, nargs);
+}
+
+enum cs_err
+db_each(struct db *db, struct fault *f, const struct db_taker *to, enum stmt_id id,
+    const struct db_arg *args, size_t nargs)
+{
+	auto_rows rows = { 0 };
+
+	return query(db, f, &rows, to, id, args, nargs);
 }
 
 union value {
@@ -360,15 +369,36 @@ bulk_fill(struct bulk *b, const struct db_arg *args)
 			b->value[to].i = arg->i;
 		} else {
 			b->value[to].s = arg->s;
-			b->len[to] = length_of(arg);
+			b->len[to] = arg->len;
 		}
 	}
 	return true;
 }
 
+/* What rows of a bulk statement did, by the server's count. */
+struct tally {
+	uint64_t affected;
+	uint64_t updated; /* of an upsert, which counts these twice in affected */
+};
+
+/* The second number of "Records: 5  Duplicates: 2  Warnings: 0", which is in the server's language.
+ * A statement of one row says nothing of the kind. */
+static void
+tally_add(struct tally *t, MYSQL_STMT *st, MYSQL *m, size_t n)
+{
+	const char *info = mysql_info(m);
+	uint64_t affected = mysql_stmt_affected_rows(st);
+	uint64_t updated = affected == 2 && n == 1;
+
+	if (n > 1 && info != NULL)
+		(void)sscanf(info, "%*[^0-9]%*u%*[^0-9]%" SCNu64, &updated);
+	t->affected += affected;
+	t->updated += updated;
+}
+
 /* Sends N rows from FIRST on in one packet. The handle is left as execute() expects it. */
 static enum cs_err
-bulk_send(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id, const struct bulk *b,
+bulk_send(struct db *db, struct fault *f, struct tally *t, enum stmt_id id, const struct bulk *b,
     size_t first, size_t n)
 {
 	const char *params = db_stmt_rows[id].params;
@@ -390,7 +420,7 @@ bulk_send(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id, c
 	if (failed)
 		return stmt_failed(db, id, f);
 	TRY(drain(db, id, f));
-	*affected += mysql_stmt_affected_rows(st);
+	tally_add(t, st, db->mysql, n);
 	return CS_OK;
 }
 
@@ -408,20 +438,20 @@ rows_that_fit(const struct db *db, const struct db_arg *args, size_t nargs, size
 }
 
 static enum cs_err
-bulk_run(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
+bulk_run(struct db *db, struct fault *f, struct tally *t, enum stmt_id id,
     const struct db_arg *args, struct bulk *b)
 {
 	if (!bulk_fill(b, args))
 		return cs_detail(f, CS_ENOMEM, "no memory for %zu rows", b->nrows);
 	for (size_t first = 0, n; first < b->nrows; first += n) {
 		n = rows_that_fit(db, args + first * b->nargs, b->nargs, b->nrows - first);
-		TRY(bulk_send(db, f, affected, id, b, first, n));
+		TRY(bulk_send(db, f, t, id, b, first, n));
 	}
 	return CS_OK;
 }
 
 static enum cs_err
-exec_bulk(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
+run_bulk(struct db *db, struct fault *f, struct tally *t, enum stmt_id id,
     const struct db_arg *args, size_t nargs, size_t nrows)
 {
 	struct bulk b = { .nargs = nargs, .nrows = nrows };
@@ -433,12 +463,28 @@ exec_bulk(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
 	for (size_t i = 1; i < nrows; i++)
 		TRY(check_row(db, &db_stmt_rows[id], args + i * nargs, nargs, f));
 	if (!db->bulk || nargs == 0 || nrows == 1) {
-		for (size_t i = 0; i < nrows; i++)
-			TRY(exec_once(db, f, affected, id, args + i * nargs, nargs));
+		for (size_t i = 0; i < nrows; i++) {
+			TRY(exec_once(db, f, id, args + i * nargs, nargs));
+			tally_add(t, db->stmt[id], db->mysql, 1);
+		}
 		return CS_OK;
 	}
-	err = bulk_run(db, f, affected, id, args, &b);
+	err = bulk_run(db, f, t, id, args, &b);
 	bulk_free(&b);
+	return err;
+}
+
+static enum cs_err
+exec_bulk(struct db *db, struct fault *f, struct tally *t, enum stmt_id id,
+    const struct db_arg *args, size_t nargs, size_t nrows)
+{
+	int64_t start_us = clock_mono_us();
+	enum cs_err err;
+
+	if (db_stmt_rows[id].cols[0] != '\0')
+		return cs_detail(f, CS_EINTERNAL, "%s returns rows", db_stmt_rows[id].name);
+	err = run_bulk(db, f, t, id, args, nargs, nrows);
+	db_answered(db, start_us);
 	return err;
 }
 
@@ -446,15 +492,22 @@ enum cs_err
 db_exec_bulk(struct db *db, struct fault *f, uint64_t *affected, enum stmt_id id,
     const struct db_arg *args, size_t nargs, size_t nrows)
 {
-	int64_t start_us = clock_mono_us();
-	uint64_t n = 0;
-	enum cs_err err;
+	struct tally t = { 0 };
+	enum cs_err err = exec_bulk(db, f, &t, id, args, nargs, nrows);
 
-	if (db_stmt_rows[id].cols[0] != '\0')
-		return cs_detail(f, CS_EINTERNAL, "%s returns rows", db_stmt_rows[id].name);
-	err = exec_bulk(db, f, &n, id, args, nargs, nrows);
 	if (affected != NULL)
-		*affected = n;
-	db_answered(db, start_us);
+		*affected = t.affected;
+	return err;
+}
+
+enum cs_err
+db_upsert_bulk(struct db *db, struct fault *f, uint64_t *inserted, uint64_t *updated,
+    enum stmt_id id, const struct db_arg *args, size_t nargs, size_t nrows)
+{
+	struct tally t = { 0 };
+	enum cs_err err = exec_bulk(db, f, &t, id, args, nargs, nrows);
+
+	*inserted = t.affected - 2 * t.updated;
+	*updated = t.updated;
 	return err;
 }

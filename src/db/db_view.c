@@ -259,15 +259,15 @@ db_view_occurrences(
 }
 
 enum cs_err
-db_view_feeds(struct db *db, struct db_rows *rows, struct fault *f)
+db_view_feeds(struct db *db, const struct db_taker *to, struct fault *f)
 {
-	return DB_QUERY(db, f, rows, STMT_VIEW_FEEDS);
+	return DB_EACH(db, f, to, STMT_VIEW_FEEDS);
 }
 
 enum cs_err
-db_view_tasks(struct db *db, struct db_rows *rows, struct fault *f)
+db_view_tasks(struct db *db, const struct db_taker *to, struct fault *f)
 {
-	return DB_QUERY(db, f, rows, STMT_VIEW_TASKS);
+	return DB_EACH(db, f, to, STMT_VIEW_TASKS);
 }
 
 bool

@@ -78,8 +78,8 @@ enum cs_err db_view_attempts(
     struct db *db, const char *id, struct db_rows *rows, struct fault *f) cs_mustcheck;
 
 /* Every row of view_pulled_feed or view_pulled_task that is enabled. */
-enum cs_err db_view_feeds(struct db *db, struct db_rows *rows, struct fault *f) cs_mustcheck;
-enum cs_err db_view_tasks(struct db *db, struct db_rows *rows, struct fault *f) cs_mustcheck;
+enum cs_err db_view_feeds(struct db *db, const struct db_taker *to, struct fault *f) cs_mustcheck;
+enum cs_err db_view_tasks(struct db *db, const struct db_taker *to, struct fault *f) cs_mustcheck;
 
 /* NULL members do not filter. */
 struct view_sync_filter {

@@ -6,6 +6,7 @@
  */
 #include "json/jw.h"
 #include "base/parse.h"
+#include "json/plain.h"
 
 #include <string.h>
 
@@ -80,67 +81,13 @@ jw_arr_end(struct jw *w)
 	close_level(w, ']');
 }
 
-#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
-
-/* Is any of eight ASCII bytes below LIMIT? Only then does the subtraction set a high bit. */
-static bool
-has_below(uint64_t eight, uint64_t limit)
-{
-	return ((eight - EACH_BYTE(limit)) & EACH_BYTE(0x80)) != 0;
-}
-
-/* Does any of eight bytes end a run of plain ASCII? */
-static bool
-has_special(uint64_t eight)
-{
-	return (eight & EACH_BYTE(0x80)) != 0 || has_below(eight, ' ') ||
-	       has_below(eight ^ EACH_BYTE('"'), 1) || has_below(eight ^ EACH_BYTE('\\'), 1);
-}
-
-/* Bytes of the run of ASCII without escapes that S starts with; eight at a time where possible. */
-static size_t
-ascii_run(const char *s, size_t n)
-{
-	size_t i = 0;
-	uint64_t eight;
-
-	for (; n - i >= sizeof(eight); i += sizeof(eight)) {
-		memcpy(&eight, s + i, sizeof(eight));
-		if (has_special(eight))
-			break;
-	}
-	while (i < n && (unsigned char)s[i] < 0x80 && escapes[(unsigned char)s[i]] == 0)
-		i++;
-	return i;
-}
-
-/* Bytes at the start of S that stand for themselves: well-formed UTF-8 without escapes. */
-static size_t
-plain_run(const char *s, size_t n)
-{
-	size_t i = 0, len;
-
-	while (i < n) {
-		bool ascii = (unsigned char)s[i] < 0x80;
-
-		len = ascii ? ascii_run(s + i, n - i) : utf8_next(s + i, n - i);
-		if (len == 0)
-			break;
-		i += len;
-	}
-	return i;
-}
-
+/* An ASCII byte that may not stand for itself. */
 static void
-write_escape(struct buf *out, unsigned char c)
+put_escape(struct buf *out, unsigned char c)
 {
 	char text[6] = { '\\', 'u', '0', '0' };
 	char hex[3];
 
-	if (c >= 0x80) {
-		buf_puts(out, REPLACEMENT);
-		return;
-	}
 	if (escapes[c] != 'u') {
 		text[1] = escapes[c];
 		buf_add(out, text, 2);
@@ -151,30 +98,76 @@ write_escape(struct buf *out, unsigned char c)
 	buf_add(out, text, sizeof(text));
 }
 
+/* Text without escapes, with U+FFFD for each byte that is not of UTF-8. */
 static void
-write_string(struct buf *out, const char *s, size_t n)
+put_text(struct buf *out, const char *s, size_t n)
 {
 	size_t run;
 
-	buf_putc(out, '"');
-	for (;;) {
-		run = plain_run(s, n);
+	while ((run = utf8_run(s, n)) < n) {
 		buf_add(out, s, run);
-		if (run == n)
-			break;
-		write_escape(out, (unsigned char)s[run]);
+		buf_puts(out, REPLACEMENT);
 		s += run + 1;
 		n -= run + 1;
 	}
-	buf_putc(out, '"');
+	buf_add(out, s, n);
+}
+
+/* S, all of which stands for itself, with the quotes and what is around them, in one piece. */
+static void
+put_plain(struct jw *w, const char *s, size_t n, char after)
+{
+	size_t size = n + 2 + w->comma + (after != '\0');
+	char *to = buf_reserve(w->out, size);
+
+	if (to == NULL)
+		return;
+	if (w->comma)
+		*to++ = ',';
+	*to++ = '"';
+	memcpy(to, s, n);
+	to[n] = '"';
+	if (after != '\0')
+		to[n + 1] = after;
+	w->out->len += size;
+}
+
+static void
+put_escaped(struct jw *w, const char *s, size_t n, char after)
+{
+	size_t run;
+	bool ascii;
+
+	separate(w);
+	buf_putc(w->out, '"');
+	while ((run = json_plain(s, n, &ascii)) < n) {
+		put_text(w->out, s, run);
+		put_escape(w->out, (unsigned char)s[run]);
+		s += run + 1;
+		n -= run + 1;
+	}
+	put_text(w->out, s, n);
+	buf_putc(w->out, '"');
+	if (after != '\0')
+		buf_putc(w->out, after);
+}
+
+/* The comma that is due, S in quotes, and AFTER unless that is NUL. */
+static void
+write_string(struct jw *w, const char *s, size_t n, char after)
+{
+	bool ascii;
+
+	if (json_plain(s, n, &ascii) == n && (ascii || utf8_run(s, n) == n))
+		put_plain(w, s, n, after);
+	else
+		put_escaped(w, s, n, after);
 }
 
 void
 jw_key(struct jw *w, const char *key)
 {
-	separate(w);
-	write_string(w->out, key, strlen(key));
-	buf_putc(w->out, ':');
+	write_string(w, key, strlen(key), ':');
 	w->comma = false;
 }
 
@@ -190,8 +183,8 @@ jw_str(struct jw *w, const char *s)
 void
 jw_strn(struct jw *w, const char *s, size_t n)
 {
-	separate(w);
-	write_string(w->out, s, n);
+	write_string(w, s, n, '\0');
+	w->comma = true;
 }
 
 void
@@ -237,6 +230,13 @@ jw_kstr(struct jw *w, const char *key, const char *s)
 {
 	jw_key(w, key);
 	jw_str(w, s);
+}
+
+void
+jw_kstrn(struct jw *w, const char *key, const char *s, size_t n)
+{
+	jw_key(w, key);
+	jw_strn(w, s, n);
 }
 
 void

@@ -30,6 +30,7 @@ void jw_raw(struct jw *w, const char *json);
 
 /* Key and value in one. */
 void jw_kstr(struct jw *w, const char *key, const char *s);
+void jw_kstrn(struct jw *w, const char *key, const char *s, size_t n);
 void jw_kint(struct jw *w, const char *key, int64_t n);
 void jw_kbool(struct jw *w, const char *key, bool b);
 void jw_knull(struct jw *w, const char *key);

@@ -69,7 +69,8 @@ parse_scanned(const char *text, size_t n, struct json_object **root, struct faul
 
 	if (tok == NULL)
 		return cs_fail(f, CS_ENOMEM, MSG_NONE);
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	/* that it is UTF-8 the scan has seen */
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
 	err = build_tree(tok, text, n, root, f);
 	json_tokener_free(tok);
 	return err;
@@ -202,15 +203,22 @@ jx_text(const struct jx *v, struct arena *a)
 	return arena_strdup(a, text);
 }
 
+static bool
+has_length(const char *s, int64_t min, int64_t max)
+{
+	int64_t chars = (int64_t)utf8_chars(s);
+
+	return chars >= min && chars <= max;
+}
+
 static enum cs_err
 read_str(const struct jx *v, const struct jx_field *fd, void *member, struct fault *f)
 {
 	const char *s = json_object_get_string(jo(v));
-	int64_t chars = (int64_t)utf8_chars(s);
 
 	if (*s == '\0' && (fd->flags & JX_NONEMPTY))
 		return cs_bad(f, fd->name, MSG_R_EMPTY);
-	if ((fd->min != 0 || fd->max != 0) && (chars < fd->min || chars > fd->max))
+	if ((fd->min != 0 || fd->max != 0) && !has_length(s, fd->min, fd->max))
 		return cs_bad(f, fd->name, MSG_R_LENGTH, (long long)fd->min, (long long)fd->max);
 	if ((fd->flags & JX_URL) && *s != '\0' && !parse_is_http_url(s, jx_str_len(v)))
 		return cs_bad(f, fd->name, MSG_R_URL);
@@ -320,9 +328,11 @@ jx_read(const struct jx *obj, const struct jx_field *fields, size_t nfields, voi
 	if (jx_type(obj) != JX_OBJ)
 		return bad_object(f, prefix);
 	for (size_t i = 0; i < nfields; i++) {
-		if (jx_has(obj, fields[i].name))
+		struct json_object *v = NULL;
+
+		if (json_object_object_get_ex(jo(obj), fields[i].name, &v))
 			present |= UINT32_C(1) << i;
-		err = read_field(jx_get(obj, fields[i].name), &fields[i], out, f);
+		err = read_field(of_json(v), &fields[i], out, f);
 		if (err != CS_OK) {
 			prefix_field(f, prefix);
 			return err;

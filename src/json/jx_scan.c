@@ -8,6 +8,7 @@
 #include "json/jx_scan.h"
 #include "base/parse.h"
 #include "json/jx.h"
+#include "json/plain.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -95,8 +96,13 @@ static enum cs_err
 scan_string(struct scan *s)
 {
 	for (s->p++; s->p < s->end; s->p++) {
-		unsigned char c = (unsigned char)*s->p;
+		unsigned char c;
+		bool ascii;
 
+		s->p += json_plain(s->p, (size_t)(s->end - s->p), &ascii);
+		if (s->p == s->end)
+			break;
+		c = (unsigned char)*s->p;
 		if (c == '"') {
 			s->p++;
 			return CS_OK;

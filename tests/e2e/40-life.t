@@ -87,6 +87,13 @@ def test_articles(s, t):
     done = upload(node, package, [article(feed, 77, id="77")])
     t.eq((done.status, done.data["new_count"]), (200, 0), "an id that another account has")
     t.eq(s.value("SELECT title FROM we_articles WHERE id = '%s-77'" % number), "theirs", "is not touched")
+    linked = allocation(s, package)["article_count"]
+    done = upload(node, package, [article(feed, 20), article(feed, 77, id="77"), article(feed, 9, id="9")])
+    t.eq((done.status, done.data["new_count"]), (200, 1), "beside a new one and an update, in equal numbers")
+    t.eq(s.value("SELECT title FROM we_articles WHERE id = '%s-77'" % number), "theirs", "it is not touched either")
+    t.eq(allocation(s, package)["article_count"], linked + 1, "nor counted for the allocation")
+    t.eq(s.value("SELECT JSON_VALUE(extra_data, '$.left_alone') FROM we_cascade_sync_logs WHERE operation = 'upload_articles'"
+                 " AND data_count = 3 ORDER BY started_at DESC LIMIT 1"), "1", "and the sync log says that it was left alone")
     t.eq(upload(node, package, [article("MP_WXS_1", 5)])["data.field"], "articles[0].mp_id",
          "an account that is not of the allocation is refused")
     long = upload(node, package, [article(feed, 10, title="长" * 1200, url="https://x.example/" + "u" * 1500)])

@@ -431,6 +431,76 @@ test_bulk_update(struct db *db)
 	ok(n == 0, "none new, %llu", (unsigned long long)n);
 }
 
+struct seen {
+	int64_t rows, sum, chars;
+};
+
+static void
+see(void *arg, const struct db_rows *row)
+{
+	struct seen *s = arg;
+
+	s->rows++;
+	s->sum += db_i(row, 0);
+	s->chars += db_s(row, 1) != NULL && strlen(db_s(row, 1)) == db_len(row, 1)
+			? (int64_t)db_len(row, 1)
+			: 0;
+}
+
+/* Rows that are handed over one by one: all of them, long ones whole, and the handle is free after.
+ */
+static void
+test_each(struct db *db)
+{
+	struct seen s = { 0 };
+	struct db_taker to = { see, &s };
+	char *big = malloc(BIG + 1);
+
+	memset(big, 'x', BIG);
+	big[BIG] = '\0';
+	is_err(DB_EXEC(db, &f, NULL, STMT_T_DELETE), CS_OK, &f, "empty the table");
+	for (int64_t i = 1; i <= 5; i++) {
+		is_err(DB_EXEC(db, &f, NULL, STMT_T_INSERT, A_I(i), i == 3 ? A_S(big) : A_S("text"),
+			   A_NULL, A_NULL),
+		    CS_OK, &f, "a row");
+	}
+	for (int i = 1; i <= 2; i++) {
+		is_err(DB_EACH(db, &f, &to, STMT_T_RANGE, A_I(0), A_I(100)), CS_OK, &f, "each");
+		ok(s.rows == 5 * i && s.sum == 15 * i && s.chars == (BIG + 16) * i,
+		    "%lld rows, sum %lld, %lld characters", (long long)s.rows, (long long)s.sum,
+		    (long long)s.chars);
+	}
+	is_err(DB_EACH(db, &f, &to, STMT_T_RANGE, A_I(200), A_I(300)), CS_OK, &f, "none");
+	ok(s.rows == 10, "nothing was handed over");
+	free(big);
+}
+
+/* What an upsert did is told apart, however many rows it had. */
+static void
+test_upsert(struct db *db)
+{
+	struct db_arg rows[] = { A_I(1), A_I(5000), A_I(2), A_I(9), A_I(8001), A_I(1), A_I(8002),
+		A_I(1), A_I(3), A_I(9) };
+	uint64_t inserted, updated;
+
+	is_err(db_upsert_bulk(db, &f, &inserted, &updated, STMT_T_UPSERT, rows, 2, 5), CS_OK, &f,
+	    "bulk upsert");
+	ok(inserted == 2 && updated == 2, "2 new, 2 changed, 1 the same: %llu, %llu",
+	    (unsigned long long)inserted, (unsigned long long)updated);
+	rows[3] = A_I(10);
+	for (size_t i = 0; i < 3; i++) {
+		is_err(
+		    db_upsert_bulk(db, &f, &inserted, &updated, STMT_T_UPSERT, &rows[2 * i], 2, 1),
+		    CS_OK, &f, "upsert of one");
+		ok(inserted == 0 && updated == (i == 1), "row %zu: %llu, %llu", i,
+		    (unsigned long long)inserted, (unsigned long long)updated);
+	}
+	rows[0] = A_I(8003);
+	is_err(db_upsert_bulk(db, &f, &inserted, &updated, STMT_T_UPSERT, rows, 2, 1), CS_OK, &f,
+	    "upsert of a new one");
+	ok(inserted == 1 && updated == 0, "new");
+}
+
 static void
 test_timeout(const struct conf *conf)
 {
@@ -563,8 +633,10 @@ main(int argc, char **argv)
 	test_killed(db, other);
 	test_killed_running(db, &conf);
 	test_deadlock(db, &conf);
+	test_each(db);
 	test_bulk(db, 1000);
 	test_bulk_update(db);
+	test_upsert(db);
 	test_timeout(&conf);
 	test_away(&conf);
 	test_idle(db);

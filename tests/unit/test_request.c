@@ -397,7 +397,19 @@ close_reply(struct res *res, struct reply *r)
 {
 	buf_free(&res->data);
 	buf_free(&r->header);
-	buf_free(&r->body);
+	buf_free(&r->opening);
+}
+
+/* The body of R as it is sent, and as long as R says. */
+static const char *
+body_of(const struct reply *r)
+{
+	const char *data = r->data->len > 0 ? r->data->data : "";
+	const char *opening = r->opening.len > 0 ? r->opening.data : "";
+	char *text = arena_printf(arena, "%s%s%s", opening, data, r->closing);
+
+	assert_int_equal(strlen(text), r->body_len);
+	return text;
 }
 
 static void
@@ -412,7 +424,7 @@ test_success(void **state)
 	open_reply(&c, &q, &res, &r);
 	res_ok_text(&c, MSG_NO_WORK_FULL, 3, 4);
 	response_build(&r, &c);
-	assert_string_equal(r.body.data,
+	assert_string_equal(body_of(&r),
 	    "{\"code\":0,\"message\":\"暂无待处理任务：节点已达容量上限 3/4\",\"data\":null}");
 
 	response_reset(&res);
@@ -423,7 +435,7 @@ test_success(void **state)
 	jw_obj_end(&res.w);
 	res_ok(&c, MSG_SUCCESS);
 	response_build(&r, &c);
-	assert_string_equal(r.body.data, "{\"code\":200,\"message\":\"success\",\"data\":{"
+	assert_string_equal(body_of(&r), "{\"code\":200,\"message\":\"success\",\"data\":{"
 					 "\"total\":10000,\"total_exact\":false}}");
 	assert_string_equal(r.header.data,
 	    "Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: 75\r\n"
@@ -433,7 +445,7 @@ test_success(void **state)
 	res.bare = true;
 	jw_str(&res.w, "doc");
 	response_build(&r, &c);
-	assert_string_equal(r.body.data, "\"doc\"");
+	assert_string_equal(body_of(&r), "\"doc\"");
 	close_reply(&res, &r);
 }
 
@@ -467,14 +479,14 @@ test_errors(void **state)
 	c.fault.lang = LANG_EN;
 	r.err = cs_bad(&c.fault, "a\"b", MSG_R_RANGE, 1LL, 2LL);
 	response_build(&r, &c);
-	assert_string_equal(r.body.data,
+	assert_string_equal(body_of(&r),
 	    "{\"code\":422,\"message\":\"invalid parameter\",\"data\":"
 	    "{\"field\":\"a\\\"b\",\"reason\":\"is out of range, should be 1 to 2\"}}");
 	assert_non_null(strstr(r.header.data, "Cache-Control: no-store\r\n"));
 	r.err = cs_detail(&c.fault, CS_EINTERNAL, "words of the database");
 	response_build(&r, &c);
 	assert_string_equal(
-	    r.body.data, "{\"code\":500,\"message\":\"internal server error\",\"data\":null}");
+	    body_of(&r), "{\"code\":500,\"message\":\"internal server error\",\"data\":null}");
 	close_reply(&res, &r);
 }
 
@@ -494,7 +506,7 @@ test_incomplete_answer(void **state)
 	response_build(&r, &c);
 	assert_int_equal(r.err, CS_ENOMEM);
 	assert_int_equal(r.status, 503);
-	assert_int_equal(strncmp(r.body.data, "{\"code\":503,", 12), 0);
+	assert_int_equal(strncmp(body_of(&r), "{\"code\":503,", 12), 0);
 	close_reply(&res, &r);
 }
 
