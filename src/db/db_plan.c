@@ -31,6 +31,30 @@ plan_no_memory(struct fault *f)
 	return cs_detail(f, CS_ENOMEM, "assignment");
 }
 
+enum cs_err
+plan_read_nodes(
+    struct db *db, const struct conf *conf, struct plan *p, int64_t *room, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	*room = 0;
+	TRY(DB_QUERY(db, f, &r, STMT_ASSIGN_NODES, A_I(conf->offline_after_s)));
+	p->nodes = calloc(db_count(&r) + 1, sizeof(*p->nodes));
+	if (p->nodes == NULL)
+		return plan_no_memory(f);
+	while (db_next(&r)) {
+		p->nodes[p->nnodes++] = (struct select_node){
+			.id = db_i(&r, 0),
+			.open = db_i(&r, 1),
+			.capacity = db_i(&r, 2),
+			.idle_since = db_i(&r, 3),
+			.available = true,
+		};
+		*room += db_i(&r, 2) - db_i(&r, 1);
+	}
+	return CS_OK;
+}
+
 static bool
 read_failed(struct plan_item *it, const char *back, const char *text)
 {
@@ -88,6 +112,22 @@ list_items(const struct plan_item *items, size_t n, struct buf *out, struct faul
 }
 
 enum cs_err
+plan_add_quota(struct plan *p, const struct db_rows *row, struct fault *f)
+{
+	char *feed = strdup(db_s(row, 1));
+
+	if (feed == NULL)
+		return plan_no_memory(f);
+	p->quotas[p->nquotas++] = (struct select_quota){
+		.node = db_i(row, 0),
+		.feed = feed,
+		.quota = db_i(row, 2),
+		.open = db_i(row, 3),
+	};
+	return CS_OK;
+}
+
+enum cs_err
 plan_read_quotas(struct db *db, struct plan *p, struct buf *list, struct fault *f)
 {
 	auto_rows r = { 0 };
@@ -97,18 +137,8 @@ plan_read_quotas(struct db *db, struct plan *p, struct buf *list, struct fault *
 	p->quotas = calloc(db_count(&r) + 1, sizeof(*p->quotas));
 	if (p->quotas == NULL)
 		return plan_no_memory(f);
-	while (db_next(&r)) {
-		char *feed = strdup(db_s(&r, 1));
-
-		if (feed == NULL)
-			return plan_no_memory(f);
-		p->quotas[p->nquotas++] = (struct select_quota){
-			.node = db_i(&r, 0),
-			.feed = feed,
-			.quota = db_i(&r, 2),
-			.open = db_i(&r, 3),
-		};
-	}
+	while (db_next(&r))
+		TRY(plan_add_quota(p, &r, f));
 	return CS_OK;
 }
 
