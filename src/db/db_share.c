@@ -171,9 +171,7 @@ share_nodes(struct share *s, const char **out, struct fault *f)
 
 /* The nodes that get something, in order, and how much. */
 struct tally {
-	struct part {
-		int64_t node, n;
-	} * parts;
+	struct plan_change *parts;
 	size_t n;
 };
 
@@ -205,21 +203,10 @@ tally(const struct share *s, struct tally *t, struct fault *f)
 	return CS_OK;
 }
 
-static enum cs_err
-list_tally(const struct tally *t, struct buf *out, struct fault *f)
-{
-	buf_reset(out);
-	for (size_t i = 0; i < t->n; i++)
-		buf_printf(out, "%c[%lld,%lld]", i == 0 ? '[' : ',', (long long)t->parts[i].node,
-		    (long long)t->parts[i].n);
-	buf_putc(out, ']');
-	return buf_failed(out) ? plan_no_memory(f) : CS_OK;
-}
-
 /* The last allocations of P become nobody's, until ROOM is enough for it. */
 static enum cs_err
-take_back(struct db *db, const struct batch *b, struct share *s, struct part *p, int64_t room,
-    struct fault *f)
+take_back(struct db *db, const struct batch *b, struct share *s, struct plan_change *p,
+    int64_t room, struct fault *f)
 {
 	buf_reset(&s->list);
 	for (size_t i = s->n; i > 0 && p->n > room; i--) {
@@ -227,16 +214,16 @@ take_back(struct db *db, const struct batch *b, struct share *s, struct part *p,
 			continue;
 		s->to[i - 1] = 0;
 		p->n--;
-		buf_printf(&s->list, "%s[%lld,0]", s->list.len == 0 ? "[" : ",",
-		    (long long)(b->base + (int64_t)i - 1));
+		buf_printf(&s->list, "%c[%lld,0,%lld,0]", s->list.len == 0 ? '[' : ',',
+		    (long long)(b->base + (int64_t)i - 1), (long long)p->node);
 	}
 	if (s->list.len == 0)
 		return CS_OK;
 	buf_putc(&s->list, ']');
 	if (buf_failed(&s->list))
 		return plan_no_memory(f);
-	TRY(DB_EXEC(db, f, NULL, STMT_PLAN_MOVE, A_S(s->list.data), A_I(0), A_I(0), A_I(p->node)));
-	return DB_EXEC(db, f, NULL, STMT_PLAN_SHOWN, A_S(s->list.data), A_I(0));
+	TRY(DB_EXEC(db, f, NULL, STMT_PLAN_MOVE, A_S(s->list.data)));
+	return DB_EXEC(db, f, NULL, STMT_PLAN_SHOWN, A_S(s->list.data));
 }
 
 enum cs_err
@@ -249,8 +236,8 @@ share_count(struct db *db, const struct batch *b, struct share *s, struct fault 
 	TRY(tally(s, &t, f));
 	if (t.n == 0)
 		return CS_OK;
-	TRY(list_tally(&t, &s->list, f));
-	TRY(DB_QUERY(db, f, &r, STMT_BATCH_LOCK, A_S(s->list.data)));
+	TRY(plan_list_changes(t.parts, t.n, &s->list, f));
+	TRY(DB_QUERY(db, f, &r, STMT_NODES_LOCK, A_S(s->list.data)));
 	more = db_next(&r);
 	for (size_t i = 0; i < t.n; i++) {
 		bool there = more && db_i(&r, 0) == t.parts[i].node;
@@ -259,6 +246,6 @@ share_count(struct db *db, const struct batch *b, struct share *s, struct fault 
 		if (there)
 			more = db_next(&r);
 	}
-	TRY(list_tally(&t, &s->list, f));
-	return DB_EXEC(db, f, NULL, STMT_BATCH_COUNT, A_S(s->list.data));
+	TRY(plan_list_changes(t.parts, t.n, &s->list, f));
+	return DB_EXEC(db, f, NULL, STMT_NODES_COUNT, A_S(s->list.data));
 }
