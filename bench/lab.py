@@ -185,12 +185,14 @@ class Lab:
         return answer["data.allocations_created"]
 
     def pending(self, count):
-        """So much waiting work, in tasks over the same feeds."""
+        """So much waiting work, in tasks over the same feeds; the dispatch assigns none of it."""
         feeds = min(count, 1000000)
         self.feeds(feeds)
+        self.sql("UPDATE cascade_node SET may_reserve = 0")
         for n in range(-(-count // feeds)):
             self.task("t%d" % n)
             self.dispatch("t%d" % n)
+        self.sql("UPDATE cascade_node SET may_reserve = 1")
 
     def settled(self):
         """Waits until cascaded has assigned all that it can; how many are assigned."""

@@ -351,14 +351,14 @@ static enum cs_err
 peek(struct daemon *d, bool *stuck, struct fault *f)
 {
 	int64_t done = 0;
-	bool waits;
+	bool waits, given;
 
+	TRY(db_wake_given(d->db, &d->newest, &given, f));
 	TRY(db_wake_waiting(d->db, &waits, f));
-	if (!waits)
-		return CS_OK;
-	TRY(assign(d, &done, f));
-	*stuck = done == 0;
-	return *stuck ? CS_OK : step_wake(d, f);
+	if (waits)
+		TRY(assign(d, &done, f));
+	*stuck = waits && done == 0;
+	return done > 0 || given ? step_wake(d, f) : CS_OK;
 }
 
 void

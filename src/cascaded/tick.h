@@ -30,6 +30,7 @@ struct daemon {
 	int64_t refreshed_ms;  /* monotonic; 0 = refresh at the next tick */
 	int64_t count_due_ms;  /* monotonic; the queue is not counted before */
 	int64_t peek_due_ms;   /* monotonic; tick_peek() does not look before */
+	int64_t newest;	       /* row number of the last allocation that it has seen */
 };
 
 /* Names the daemon in D->holder: host, pid and random bits, so that no restart inherits a lead. */
@@ -37,8 +38,9 @@ bool tick_name(struct daemon *d);
 /* One tick. A failure is logged; the next tick tries again. */
 void tick(struct daemon *d);
 /*
- * Between two ticks: assigns what has come in meanwhile and calls the nodes that get it, so that
- * nobody waits for the next tick. Cheap; does nothing where there is nobody to call.
+ * Between two ticks: assigns what has come in meanwhile and calls the nodes that get it, or that a
+ * dispatch gave it to, so that nobody waits for the next tick. Cheap; does nothing where there is
+ * nobody to call.
  */
 void tick_peek(struct daemon *d);
 #define TICK_PEEK_MS 200 /* how often it looks */

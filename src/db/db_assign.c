@@ -11,29 +11,6 @@
 #include <stdlib.h>
 
 static enum cs_err
-read_nodes(struct db *db, const struct conf *conf, struct plan *p, int64_t *room, struct fault *f)
-{
-	auto_rows r = { 0 };
-
-	*room = 0;
-	TRY(DB_QUERY(db, f, &r, STMT_ASSIGN_NODES, A_I(conf->offline_after_s)));
-	p->nodes = calloc(db_count(&r) + 1, sizeof(*p->nodes));
-	if (p->nodes == NULL)
-		return plan_no_memory(f);
-	while (db_next(&r)) {
-		p->nodes[p->nnodes++] = (struct select_node){
-			.id = db_i(&r, 0),
-			.open = db_i(&r, 1),
-			.capacity = db_i(&r, 2),
-			.idle_since = db_i(&r, 3),
-			.available = true,
-		};
-		*room += db_i(&r, 2) - db_i(&r, 1);
-	}
-	return CS_OK;
-}
-
-static enum cs_err
 choose(struct plan *p, struct fault *f)
 {
 	struct selector *s = select_new(p->nodes, p->nnodes, p->quotas, p->nquotas);
@@ -57,7 +34,7 @@ assign(struct db *db, const struct conf *conf, struct plan *p, struct buf *list,
 	auto_rows r = { 0 };
 	int64_t room;
 
-	TRY(read_nodes(db, conf, p, &room, f));
+	TRY(plan_read_nodes(db, conf, p, &room, f));
 	if (room <= 0)
 		return CS_OK;
 	TRY(DB_QUERY(db, f, &r, STMT_ASSIGN_POOL, A_I(room < conf->batch ? room : conf->batch)));

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dispatch. The batch is a procedure (sql/): row numbers are made here, everything else follows
- * from the run's row, so a batch may be repeated by anyone until it has been committed once.
+ * Dispatch. A batch is two procedures (sql/) in one transaction: the first takes its feeds, the
+ * second makes allocations of them, and who is assigned what is chosen in between. Row numbers are
+ * made here, everything else follows from the run's row, so a batch may be repeated by anyone until
+ * it has been committed once.
  */
 #include "db/db_dispatch.h"
 
 #include "base/clock.h"
 #include "core/ident.h"
 #include "db/db_alloc.h"
+#include "db/db_share.h"
 
 #include <string.h>
 
@@ -104,28 +107,60 @@ cancel_unclaimed(struct db *db, const struct conf *conf, int64_t task, const cha
 	return CS_OK;
 }
 
+/* Creates the allocations of B, of PER feeds each, BEFORE of its run being there already. */
+static enum cs_err
+fill(struct db *db, const struct conf *conf, const struct batch *b, int64_t before, int64_t per,
+    struct fault *f)
+{
+	auto_share s = { 0 };
+	const char *nodes;
+
+	if (b->n == 0)
+		return CS_OK;
+	TRY(share_choose(db, conf, b, &s, f));
+	TRY(share_nodes(&s, &nodes, f));
+	TRY(DB_EXEC(db, f, NULL, STMT_BATCH_OPEN, A_S(b->run_id), A_I(b->task), A_I(b->base),
+	    A_I(before), A_I(per), A_S(nodes)));
+	return share_count(db, b, &s, f);
+}
+
+/* One batch, where the row numbers from B->base on are not taken. */
+static enum cs_err
+try_batch(struct db *db, const struct conf *conf, struct batch *b, bool all,
+    struct db_dispatch_result *out, bool *finished, struct fault *f)
+{
+	auto_rows r = { 0 };
+	auto_tx tx = { 0 };
+
+	TRY(db_begin(db, &tx, f));
+	TRY(DB_QUERY(db, f, &r, STMT_BATCH_FEEDS, A_S(b->run_id), A_I(b->task), A_I(all),
+	    A_I(b->base), A_I(conf->batch)));
+	if (!db_next(&r))
+		return cs_detail(f, CS_EINTERNAL, "run %s: no answer", b->run_id);
+	b->n = (size_t)db_i(&r, 0);
+	TRY(fill(db, conf, b, db_i(&r, 3), db_i(&r, 4), f));
+	TRY(db_commit(&tx, f));
+	out->created += db_i(&r, 0);
+	out->skipped_open += db_i(&r, 1);
+	*finished = db_i(&r, 2) != 0;
+	return CS_OK;
+}
+
 /* One batch; a duplicate key means that another dispatch is at the same feeds: look again. */
 static enum cs_err
-batch(struct db *db, const struct conf *conf, const char *run_id, int64_t task, bool all,
+next_batch(struct db *db, const struct conf *conf, const char *run_id, int64_t task, bool all,
     struct db_dispatch_result *out, bool *finished, struct fault *f)
 {
 	enum cs_err rc = CS_EBUSY;
 
 	for (int tries = 0; tries < BATCH_TRIES && (rc == CS_ECONFLICT || rc == CS_EBUSY);
 	     tries++) {
-		auto_rows r = { 0 };
-		int64_t base = ident_seq(clock_wall_ms(), conf->batch);
+		struct batch b = { run_id, task, ident_seq(clock_wall_ms(), conf->batch), 0 };
 
-		if (base == 0)
+		if (b.base == 0)
 			return cs_detail(f, CS_EINTERNAL, "no random numbers");
 		fault_clear(f);
-		rc = DB_QUERY(db, f, &r, STMT_RUN_BATCH, A_S(run_id), A_I(task), A_I(all),
-		    A_I(base), A_I(conf->batch));
-		if (rc == CS_OK && db_next(&r)) {
-			out->created += db_i(&r, 0);
-			out->skipped_open += db_i(&r, 1);
-			*finished = db_i(&r, 2) != 0;
-		}
+		rc = try_batch(db, conf, &b, all, out, finished, f);
 	}
 	return rc == CS_ECONFLICT ? cs_detail(f, CS_EBUSY,
 					"run %s: its feeds are being dispatched by others", run_id)
@@ -179,7 +214,7 @@ db_dispatch(struct db *db, const struct conf *conf, const struct db_dispatch_tas
 		TRY(cancel_unclaimed(db, conf, task, run_id, opt->by, &out->cancelled, f));
 	TRY(create_run(db, run_id, task, out->skipped_feeds, opt->again, f));
 	while (!finished)
-		TRY(batch(db, conf, run_id, task, t->feeds == FEEDS_ALL, out, &finished, f));
+		TRY(next_batch(db, conf, run_id, task, t->feeds == FEEDS_ALL, out, &finished, f));
 	return opt->again ? read_run(db, run_id, task, out, f) : CS_OK;
 }
 
@@ -205,7 +240,8 @@ db_dispatch_step(struct db *db, const struct conf *conf, const struct db_run *ru
 	if (strcmp(run->overlap, "replace") == 0 && run->cursor[0] == '\0')
 		TRY(cancel_unclaimed(
 		    db, conf, run->task, run->run_id, run->run_id, &done.cancelled, f));
-	return batch(db, conf, run->run_id, run->task, feeds == FEEDS_ALL, &done, &finished, f);
+	return next_batch(
+	    db, conf, run->run_id, run->task, feeds == FEEDS_ALL, &done, &finished, f);
 }
 
 enum cs_err

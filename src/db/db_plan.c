@@ -31,6 +31,30 @@ plan_no_memory(struct fault *f)
 	return cs_detail(f, CS_ENOMEM, "assignment");
 }
 
+enum cs_err
+plan_read_nodes(
+    struct db *db, const struct conf *conf, struct plan *p, int64_t *room, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	*room = 0;
+	TRY(DB_QUERY(db, f, &r, STMT_ASSIGN_NODES, A_I(conf->offline_after_s)));
+	p->nodes = calloc(db_count(&r) + 1, sizeof(*p->nodes));
+	if (p->nodes == NULL)
+		return plan_no_memory(f);
+	while (db_next(&r)) {
+		p->nodes[p->nnodes++] = (struct select_node){
+			.id = db_i(&r, 0),
+			.open = db_i(&r, 1),
+			.capacity = db_i(&r, 2),
+			.idle_since = db_i(&r, 3),
+			.available = true,
+		};
+		*room += db_i(&r, 2) - db_i(&r, 1);
+	}
+	return CS_OK;
+}
+
 static bool
 read_failed(struct plan_item *it, const char *back, const char *text)
 {
@@ -74,17 +98,33 @@ plan_read_items(struct plan *p, struct db_rows *rows, struct fault *f)
 	return CS_OK;
 }
 
-/* "[[1,0],[2,7]]": row number and version of N items. */
+/* "[[1,0,0,5],[2,7,0,5]]": row number, version, from and to of N items. */
 static enum cs_err
 list_items(const struct plan_item *items, size_t n, struct buf *out, struct fault *f)
 {
 	buf_reset(out);
-	buf_putc(out, '[');
 	for (size_t i = 0; i < n; i++)
-		buf_printf(out, "%s[%lld,%lld]", i == 0 ? "" : ",", (long long)items[i].seq,
-		    (long long)items[i].ver);
+		buf_printf(out, "%c[%lld,%lld,%lld,%lld]", i == 0 ? '[' : ',',
+		    (long long)items[i].seq, (long long)items[i].ver, (long long)items[i].node,
+		    (long long)items[i].to);
 	buf_putc(out, ']');
 	return buf_failed(out) ? plan_no_memory(f) : CS_OK;
+}
+
+enum cs_err
+plan_add_quota(struct plan *p, const struct db_rows *row, struct fault *f)
+{
+	char *feed = strdup(db_s(row, 1));
+
+	if (feed == NULL)
+		return plan_no_memory(f);
+	p->quotas[p->nquotas++] = (struct select_quota){
+		.node = db_i(row, 0),
+		.feed = feed,
+		.quota = db_i(row, 2),
+		.open = db_i(row, 3),
+	};
+	return CS_OK;
 }
 
 enum cs_err
@@ -97,18 +137,8 @@ plan_read_quotas(struct db *db, struct plan *p, struct buf *list, struct fault *
 	p->quotas = calloc(db_count(&r) + 1, sizeof(*p->quotas));
 	if (p->quotas == NULL)
 		return plan_no_memory(f);
-	while (db_next(&r)) {
-		char *feed = strdup(db_s(&r, 1));
-
-		if (feed == NULL)
-			return plan_no_memory(f);
-		p->quotas[p->nquotas++] = (struct select_quota){
-			.node = db_i(&r, 0),
-			.feed = feed,
-			.quota = db_i(&r, 2),
-			.open = db_i(&r, 3),
-		};
-	}
+	while (db_next(&r))
+		TRY(plan_add_quota(p, &r, f));
 	return CS_OK;
 }
 
@@ -128,54 +158,130 @@ by_way(const void *a, const void *b)
 	return x->to != y->to ? compare(x->to, y->to) : compare(x->seq, y->seq);
 }
 
-/* How many items from IT on go the same way, at most MAX. */
-static size_t
-span(const struct plan_item *it, size_t max)
+enum cs_err
+plan_list_changes(const struct plan_change *c, size_t n, struct buf *out, struct fault *f)
 {
-	size_t n = 1;
-
-	while (n < max && it[n].node == it->node && it[n].to == it->to)
-		n++;
-	return n;
+	buf_reset(out);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%c[%lld,%lld]", i == 0 ? '[' : ',', (long long)c[i].node,
+		    (long long)c[i].n);
+	buf_putc(out, ']');
+	return buf_failed(out) ? plan_no_memory(f) : CS_OK;
 }
 
-/* Locks the two nodes of IT; how much its new one has room for. */
+/* Nodes that a chunk takes work from or gives it to, in order. */
+struct touched {
+	struct plan_change nodes[2 * CHUNK];
+	int64_t room[2 * CHUNK];
+	size_t n;
+};
+
+static void
+add_touched(struct touched *t, int64_t node)
+{
+	size_t at = 0;
+
+	while (at < t->n && t->nodes[at].node < node)
+		at++;
+	if (node == 0 || (at < t->n && t->nodes[at].node == node))
+		return;
+	memmove(&t->nodes[at + 1], &t->nodes[at], (t->n++ - at) * sizeof(t->nodes[0]));
+	t->nodes[at] = (struct plan_change){ node, 0 };
+}
+
+static size_t
+touched_at(const struct touched *t, int64_t node)
+{
+	size_t at = 0;
+
+	while (t->nodes[at].node != node)
+		at++;
+	return at;
+}
+
+/* Locks the nodes of N items, in order, and reads what room they have. */
 static enum cs_err
-lock_nodes(struct db *db, const struct plan_item *it, int64_t *room, struct fault *f)
+lock_nodes(struct db *db, const struct plan_item *items, size_t n, struct touched *t,
+    struct buf *list, struct fault *f)
 {
 	auto_rows r = { 0 };
 
-	*room = it->to == 0 ? INT64_MAX : 0;
-	TRY(DB_QUERY(db, f, &r, STMT_PLAN_LOCK, A_I(it->node), A_I(it->to)));
+	for (size_t i = 0; i < n; i++) {
+		add_touched(t, items[i].node);
+		add_touched(t, items[i].to);
+	}
+	TRY(plan_list_changes(t->nodes, t->n, list, f));
+	TRY(DB_QUERY(db, f, &r, STMT_NODES_LOCK, A_S(list->data)));
 	while (db_next(&r))
-		if (db_i(&r, 0) == it->to)
-			*room = db_i(&r, 1);
+		t->room[touched_at(t, db_i(&r, 0))] = db_i(&r, 1);
 	return CS_OK;
 }
 
-/* COUNT items from IT on, which go the same way. */
+/* Counts IT as moved. False: it has no place where it is to go. */
+static bool
+count_item(struct touched *t, const struct plan_item *it)
+{
+	size_t to = it->to != 0 ? touched_at(t, it->to) : 0;
+
+	if (it->to != 0 && t->room[to]-- <= 0)
+		return false;
+	if (it->to != 0)
+		t->nodes[to].n++;
+	if (it->node != 0)
+		t->nodes[touched_at(t, it->node)].n--;
+	return true;
+}
+
+static void
+swap(struct plan_item *a, struct plan_item *b)
+{
+	struct plan_item kept = *a;
+
+	*a = *b;
+	*b = kept;
+}
+
+/* Locks N items. The first *MOVED of them go: they have not changed since they were read, and there
+ * is room for them. */
 static enum cs_err
-write_span(struct db *db, const struct plan_item *it, size_t count, struct buf *list, int64_t *n,
+lock_items(struct db *db, struct plan_item *items, size_t n, struct touched *t, struct buf *list,
+    size_t *moved, struct fault *f)
+{
+	auto_rows r = { 0 };
+	bool more;
+
+	*moved = 0;
+	TRY(list_items(items, n, list, f));
+	TRY(DB_QUERY(db, f, &r, STMT_PLAN_LOCK, A_S(list->data)));
+	more = db_next(&r);
+	for (size_t i = 0; i < n && more; i++) {
+		if (db_i(&r, 0) != items[i].seq)
+			continue;
+		if (count_item(t, &items[i]))
+			swap(&items[(*moved)++], &items[i]);
+		more = db_next(&r);
+	}
+	return CS_OK;
+}
+
+static enum cs_err
+write_chunk(struct db *db, struct plan_item *items, size_t count, struct buf *list, int64_t *n,
     struct fault *f)
 {
-	uint64_t moved = 0;
+	struct touched t = { 0 };
 	auto_tx tx = { 0 };
-	int64_t room;
+	size_t moved;
 
 	TRY(db_begin(db, &tx, f));
-	TRY(lock_nodes(db, it, &room, f));
-	if (room <= 0)
+	TRY(lock_nodes(db, items, count, &t, list, f));
+	TRY(lock_items(db, items, count, &t, list, &moved, f));
+	if (moved == 0)
 		return CS_OK;
-	if ((int64_t)count > room)
-		count = (size_t)room;
-	TRY(list_items(it, count, list, f));
-	TRY(DB_EXEC(db, f, &moved, STMT_PLAN_MOVE, A_S(list->data), A_I(it->to), A_I(it->to),
-	    A_I(it->node)));
-	if (it->to != 0)
-		TRY(DB_EXEC(db, f, NULL, STMT_PLAN_COUNT, A_I((int64_t)moved), A_I(it->to)));
-	if (it->node != 0)
-		TRY(DB_EXEC(db, f, NULL, STMT_PLAN_COUNT, A_I(-(int64_t)moved), A_I(it->node)));
-	TRY(DB_EXEC(db, f, NULL, STMT_PLAN_SHOWN, A_S(list->data), A_I(it->to)));
+	TRY(list_items(items, moved, list, f));
+	TRY(DB_EXEC(db, f, NULL, STMT_PLAN_MOVE, A_S(list->data)));
+	TRY(DB_EXEC(db, f, NULL, STMT_PLAN_SHOWN, A_S(list->data)));
+	TRY(plan_list_changes(t.nodes, t.n, list, f));
+	TRY(DB_EXEC(db, f, NULL, STMT_NODES_COUNT, A_S(list->data)));
 	TRY(db_commit(&tx, f));
 	*n += (int64_t)moved;
 	return CS_OK;
@@ -184,16 +290,15 @@ write_span(struct db *db, const struct plan_item *it, size_t count, struct buf *
 enum cs_err
 plan_write(struct db *db, struct plan *p, struct buf *list, int64_t *n, struct fault *f)
 {
-	size_t count;
+	size_t going = 0, count;
 
-	qsort(p->items, p->nitems, sizeof(*p->items), by_way);
-	for (size_t i = 0; i < p->nitems; i += count) {
-		const struct plan_item *it = &p->items[i];
-		size_t left = p->nitems - i;
-
-		count = span(it, left < CHUNK ? left : CHUNK);
-		if (it->to != it->node)
-			TRY(write_span(db, it, count, list, n, f));
+	for (size_t i = 0; i < p->nitems; i++)
+		if (p->items[i].to != p->items[i].node)
+			swap(&p->items[going++], &p->items[i]);
+	qsort(p->items, going, sizeof(*p->items), by_way);
+	for (size_t i = 0; i < going; i += count) {
+		count = going - i < CHUNK ? going - i : CHUNK;
+		TRY(write_chunk(db, &p->items[i], count, list, n, f));
 	}
 	return CS_OK;
 }

@@ -16,6 +16,20 @@ db_wake_waiting(struct db *db, bool *waits, struct fault *f)
 }
 
 enum cs_err
+db_wake_given(struct db *db, int64_t *newest, bool *given, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	*given = false;
+	TRY(DB_QUERY(db, f, &r, STMT_WAKE_NEWEST, A_I(*newest)));
+	if (!db_next(&r))
+		return CS_OK;
+	*newest = db_i(&r, 0);
+	*given = db_i(&r, 1) != 0;
+	return CS_OK;
+}
+
+enum cs_err
 db_wake_own(struct db *db, const struct conf *conf, struct db_rows *rows, struct fault *f)
 {
 	return DB_QUERY(db, f, rows, STMT_WAKE_OWN, A_I(conf->offline_after_s));

@@ -18,6 +18,10 @@ struct db_wake {
 
 /* *WAITS: there is work that is ready and nobody's. */
 enum cs_err db_wake_waiting(struct db *db, bool *waits, struct fault *f) cs_mustcheck;
+/* *GIVEN: the newest open allocation came after the one of row number *NEWEST, which it becomes,
+ * and a dispatch has created it assigned, or somebody has assigned it since. */
+enum cs_err db_wake_given(
+    struct db *db, int64_t *newest, bool *given, struct fault *f) cs_mustcheck;
 /* Nodes that may be called and have ready work of their own, with the first of it. */
 enum cs_err db_wake_own(
     struct db *db, const struct conf *conf, struct db_rows *rows, struct fault *f) cs_mustcheck;

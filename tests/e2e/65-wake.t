@@ -112,6 +112,26 @@ def test_coalesced(s, t):
     t.ok(all(b - a > 0.95 for a, b in zip(at, at[1:])), "never two within a second", *at)
 
 
+def test_large(s, t):
+    """a large dispatch, which is created assigned"""
+    fresh(s)
+    node = child(s, "/large", capacity=100000)
+    took = []
+    for i in range(3):
+        name = task(s, "large%d" % i, 1000)
+        before = len(calls(node))
+        t.eq(dispatch(s, name)["data.allocations_created"], 1000, "is answered")
+        answered = time.monotonic()
+        t.ok(wait_for(lambda: len(calls(node)) > before), "and the node is called")
+        took.append(calls(node)[before].at - answered)
+        t.ok(claim(node), "it claims, and is called again when there is more")
+        time.sleep(1.1 + 0.07 * i)
+    t.ok(sorted(took)[1] < 1.2 * SLOW, "without waiting for the next tick", *took)
+    for table in ("cascade_open", "cascade_open_feed", "we_cascade_task_allocations"):
+        s.sql("DELETE FROM " + table)
+    s.sql("UPDATE cascade_node SET open_count = 0")
+
+
 def test_reminder(s, t):
     """a node that took the call and does not claim"""
     fresh(s)
@@ -283,7 +303,7 @@ def test_settings(s, t):
     consistent(s, t)
 
 
-run(test_call, test_coalesced, test_reminder, test_deaf, test_left_alone, test_pool, test_two_hundred,
+run(test_call, test_coalesced, test_large, test_reminder, test_deaf, test_left_alone, test_pool, test_two_hundred,
     test_several_daemons, test_settings, workers=2, env={
         "CASCADE_OUTBOUND_ALLOW": "127.0.0.1/32", "CASCADE_WAKE_BACKOFF": "2s", "CASCADE_WAKE_TIMEOUT": "20s",
         "CASCADE_CASCADED_TICK": "3s", "CASCADE_LOG_LEVEL": "debug"})
