@@ -9,9 +9,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/ident.h"
 #include "core/prefer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define LIST_MAX    128	 /* as POOL_CLASS reads */
 #define LIST_AGE_MS 1000 /* new work and preferences are seen at the latest after this */
@@ -38,8 +40,10 @@ struct candidates {
 	struct arena *arena; /* strings of list */
 	int64_t read_ms;
 	int64_t head;		   /* place of the oldest when it was last looked for; 0: none */
+	int64_t head_seq;	   /* its row number */
 	int64_t head_due_ms;	   /* when to look again */
 	int64_t cursor;		   /* place up to which the list was used up */
+	bool borrowed;		   /* the list is of another worker's class */
 	bool used;		   /* since it was last tended */
 	struct own own[OWN_NODES]; /* by node modulo OWN_NODES */
 	size_t n, next;
@@ -52,6 +56,7 @@ struct walk {
 	size_t before, max; /* how much it had, and may have */
 	bool reserved;	    /* something was left to other nodes */
 	bool full;	    /* the node takes nothing more */
+	bool missed;	    /* candidates are gone: ask for several at once, and take the first */
 };
 
 /* Candidates that are to be claimed together. */
@@ -180,7 +185,7 @@ log_claim(struct ctx *c, const struct db_offer *offer, size_t n, struct db_log *
 	return CS_OK;
 }
 
-/* Keeps what was claimed: ROWS are moved. */
+/* Keeps what was claimed, the first N of ROWS, which are moved. */
 static void
 keep(struct ctx *c, struct walk *w, struct db_rows *rows, const struct db_offer *offer, size_t n)
 {
@@ -192,17 +197,24 @@ keep(struct ctx *c, struct walk *w, struct db_rows *rows, const struct db_offer 
 		if (!offer[i].more)
 			own_of(c)->place = offer[i].place;
 	}
+	got->packages[got->nrows] = n;
 	got->rows[got->nrows++] = *rows;
 	*rows = (struct db_rows){ 0 };
 }
 
-/* Nobody is to try these again: they are claimed, or were not to be had. Those that the node's own
- * work left no place for, EXAMINED and later ones, stay. */
+/* Nobody is to try these of P again: what is not among the N offers is gone, and of these TAKEN are
+ * claimed. Only EXAMINED were asked for: the node's own work left no place for others. */
 static void
-forget(struct picks *p, size_t examined)
+forget(struct picks *p, size_t examined, const struct db_offer *offer, size_t n, size_t taken)
 {
-	for (size_t i = 0; i < p->n && i < examined; i++)
-		p->of[i]->seq = 0;
+	for (size_t i = 0; i < p->n && i < examined; i++) {
+		size_t at = 0;
+
+		while (at < n && offer[at].seq != p->of[i]->seq)
+			at++;
+		if (at < taken || at == n)
+			p->of[i]->seq = 0;
+	}
 }
 
 /* Nothing was claimed: the node takes no more, or not so much, or somebody was faster. */
@@ -217,19 +229,19 @@ look_into(struct ctx *c, struct walk *w)
 	return CS_OK;
 }
 
-/* Reads what of the node's own work and of P can be had, MAX at most, and takes it. *DONE is false
- * where something was offered and not to be had. */
+/* Reads what of the node's own work and of P can be had, and takes MAX of it at most. *DONE is
+ * false where something was offered and not to be had. */
 static enum cs_err
 claim_offered(struct ctx *c, struct walk *w, struct picks *p, size_t max, bool *done)
 {
 	struct own *own = own_of(c);
 	int64_t begin = clock_mono_ms(), seq[DB_OFFER_MAX];
 	bool start = begin >= own->due_ms;
-	struct db_wanted wanted = { start ? 0 : own->place, seq, p->n, max };
+	struct db_wanted wanted = { start ? 0 : own->place, seq, p->n, p->n > max ? p->n : max };
 	struct db_offer offer[DB_OFFER_MAX];
 	struct db_log log = { 0 };
 	auto_rows rows = { 0 };
-	size_t n, owned = 0;
+	size_t n, take, owned = 0;
 
 	for (size_t i = 0; i < p->n; i++)
 		seq[i] = p->of[i]->seq;
@@ -237,18 +249,20 @@ claim_offered(struct ctx *c, struct walk *w, struct picks *p, size_t max, bool *
 	if (start)
 		*own = (struct own){ own->node, 0, next_look_ms(begin) };
 	*done = true;
-	if (n > 0) {
-		TRY(log_claim(c, offer, n, &log));
-		TRY(db_alloc_claim(c->db, c->who.node, c->who.node_id, offer, n,
+	take = n < max ? n : max;
+	if (take > 0) {
+		TRY(log_claim(c, offer, take, &log));
+		TRY(db_alloc_claim(c->db, c->who.node, c->who.node_id, offer, take,
 		    log.extra != NULL ? &log : NULL, done, &c->fault));
 	}
 	if (!*done)
 		return CS_OK;
 	for (size_t i = 0; i < n; i++)
 		owned += !offer[i].more;
-	if (n > 0)
-		keep(c, w, &rows, offer, n);
-	forget(p, max - owned);
+	w->missed = n == 0 && p->n > 0;
+	forget(p, wanted.max - owned, offer, n, take);
+	if (take > 0)
+		keep(c, w, &rows, offer, take);
 	return CS_OK;
 }
 
@@ -271,7 +285,8 @@ claim(struct ctx *c, struct walk *w, struct picks *p)
 			p->n = 0;
 		max = 1;
 	}
-	forget(p, 1);
+	if (p->n > 0)
+		p->of[0]->seq = 0;
 	return CS_OK;
 }
 
@@ -281,24 +296,55 @@ seek_head(struct ctx *c, struct candidates *l)
 {
 	int64_t begin = clock_mono_ms();
 
-	TRY(db_alloc_pool_head(c->db, &l->head, &c->fault));
+	TRY(db_alloc_pool_head(c->db, &l->head, &l->head_seq, &c->fault));
 	l->head_due_ms = next_look_ms(begin);
 	l->cursor = l->head;
 	return CS_OK;
 }
 
 static enum cs_err
-read_list(struct ctx *c, struct candidates *l)
+read_class(struct ctx *c, struct candidates *l, unsigned residue, int64_t from)
 {
-	struct db_pool_class p = { l->count, l->index, l->cursor, l->head + WINDOW_US };
+	struct db_pool_class p = { l->count, residue, from, l->head + WINDOW_US };
 
 	arena_reset(l->arena);
 	l->next = l->n = 0;
 	l->read_ms = clock_mono_ms();
-	if (l->head == 0)
-		return CS_OK;
 	return db_alloc_pool_class(
 	    c->db, c->conf, &p, l->arena, l->list, LIST_MAX, &l->n, &c->fault);
+}
+
+/* Begins somewhere else: several may read the same list. */
+static void
+turn(struct candidates *l)
+{
+	struct db_candidate list[LIST_MAX];
+	size_t shift = (size_t)(ident_random() * (double)l->n);
+
+	memcpy(list, l->list, sizeof(list));
+	for (size_t i = 0; i < l->n; i++)
+		l->list[i] = list[(i + shift) % l->n];
+}
+
+/* Reads the worker's own class; where it is used up, that of the oldest work, whose worker is not
+ * as busy as this one. */
+static enum cs_err
+read_list(struct ctx *c, struct candidates *l)
+{
+	unsigned oldest = (unsigned)(l->head_seq % l->count);
+
+	l->borrowed = false;
+	l->next = l->n = 0;
+	l->read_ms = clock_mono_ms();
+	if (l->head == 0)
+		return CS_OK;
+	TRY(read_class(c, l, l->index, l->cursor));
+	if (l->n > 0 || oldest == l->index)
+		return CS_OK;
+	l->borrowed = true;
+	TRY(read_class(c, l, oldest, l->head));
+	turn(l);
+	return CS_OK;
 }
 
 /* Reads on from where the list was used up; from the head if that is due, or nothing is left. */
@@ -307,14 +353,12 @@ refill(struct ctx *c, struct candidates *l)
 {
 	bool sought = clock_mono_ms() >= l->head_due_ms;
 
-	if (l->next < l->n)
-		l->cursor = l->list[l->next].place;
-	else if (l->n > 0)
-		l->cursor = l->list[l->n - 1].place;
+	if (l->n > 0 && !l->borrowed)
+		l->cursor = l->list[l->next < l->n ? l->next : l->n - 1].place;
 	if (sought)
 		TRY(seek_head(c, l));
 	TRY(read_list(c, l));
-	if (l->n > 0 || sought)
+	if ((l->n > 0 && !l->borrowed) || sought)
 		return CS_OK;
 	TRY(seek_head(c, l));
 	return read_list(c, l);
@@ -326,12 +370,13 @@ candidates_tend(struct ctx *caller)
 	struct candidates *l = caller->candidates;
 	struct ctx c = { .db = caller->db, .conf = caller->conf };
 	int64_t now = clock_mono_ms();
+	bool low;
 
 	if (!l->used)
 		return;
 	l->used = false;
-	if (now < l->head_due_ms && now - l->read_ms < LIST_AGE_MS / 2 &&
-	    l->n - l->next >= LIST_LOW)
+	low = l->n == LIST_MAX && l->n - l->next < LIST_LOW; /* else there is no more */
+	if (now < l->head_due_ms && now - l->read_ms < LIST_AGE_MS / 2 && !low)
 		return;
 	if (refill(&c, l) != CS_OK)
 		log_fault(LOG_LVL_DEBUG, "candidates", &c.fault);
@@ -343,7 +388,7 @@ static enum cs_err
 pick(
     struct ctx *c, struct walk *w, struct db_candidate *list, size_t n, size_t *at, struct picks *p)
 {
-	size_t most = w->max - w->got->n;
+	size_t most = w->missed ? DB_OFFER_MAX : w->max - w->got->n;
 	int64_t room = c->who.max_capacity - c->who.open_count;
 	bool ok;
 

@@ -17,12 +17,13 @@ void candidates_free(struct candidates *l);
  * that no claim has to wait for that. */
 void candidates_tend(struct ctx *caller);
 
-/* What one request was handed: packages, as of db_alloc_package(), one or more in each of ROWS. */
+/* What one request was handed: the first PACKAGES of each ROWS, as of db_alloc_package(). */
 struct claimed {
 	size_t n;
 	int64_t seq[DB_OFFER_MAX];
 	size_t nrows;
 	struct db_rows rows[DB_OFFER_MAX];
+	size_t packages[DB_OFFER_MAX];
 };
 void claimed_close(struct claimed *got);
 #define auto_claimed cs_cleanup(claimed_close) struct claimed

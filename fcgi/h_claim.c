@@ -95,14 +95,16 @@ write_feed(struct ctx *c, struct package *p, const struct db_rows *r)
 	jw_obj_end(w);
 }
 
-/* Writes the packages of R; *N counts those that there was something to hand out of. */
+/* Writes the first MAX packages of R; *N counts those that there was something to hand out of. */
 static enum cs_err
-write_packages(struct ctx *c, struct db_rows *r, int64_t *n)
+write_packages(struct ctx *c, struct db_rows *r, size_t max, int64_t *n)
 {
 	struct package p = { 0 };
 
 	while (db_next(r)) {
 		if (p.seq != db_i(r, COL_SEQ)) {
+			if (max-- == 0)
+				break;
 			TRY(end_package(c, &p, n));
 			p = (struct package){ db_i(r, COL_SEQ), db_s(r, 0), false, false };
 		}
@@ -157,9 +159,11 @@ claim_under_key(
 
 	TRY(db_begin(c->db, &tx, &c->fault));
 	TRY(db_idem_held(c->db, k, c->who.node, got->seq, DB_OFFER_MAX, &got->n, &c->fault));
-	for (; got->nrows < got->n; got->nrows++)
+	for (; got->nrows < got->n; got->nrows++) {
+		got->packages[got->nrows] = 1;
 		TRY(db_alloc_package(
 		    c->db, got->seq[got->nrows], &got->rows[got->nrows], &c->fault));
+	}
 	if (got->n > 0)
 		return CS_OK;
 	TRY(claim_batch(c, max, got, h));
@@ -185,7 +189,7 @@ hand_out(struct ctx *c, const struct db_idem *k, int64_t max, struct handout *h)
 		else
 			TRY(claim_under_key(c, k, want, &got, h));
 		for (size_t i = 0; i < got.nrows; i++)
-			TRY(write_packages(c, &got.rows[i], &h->n));
+			TRY(write_packages(c, &got.rows[i], got.packages[i], &h->n));
 		more = k != NULL ? got.n > 0 && h->n == 0 : got.n == want && h->n < max;
 	}
 	return CS_OK;

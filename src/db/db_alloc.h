@@ -86,8 +86,9 @@ struct db_candidate {
 	char *preferred; /* available nodes with quota left for its feeds, "1=3,7=1" or "" */
 	int64_t place;	 /* in the queue, microseconds since 1970 */
 };
-/* The place of what has waited longest in the pool; 0: nothing waits. */
-enum cs_err db_alloc_pool_head(struct db *db, int64_t *place, struct fault *f) cs_mustcheck;
+/* The place and the row number of what has waited longest in the pool; 0: nothing waits. */
+enum cs_err db_alloc_pool_head(
+    struct db *db, int64_t *place, int64_t *seq, struct fault *f) cs_mustcheck;
 /* The part of the pool that is one claimer's: its residue class between two places. */
 struct db_pool_class {
 	unsigned modulus, residue;

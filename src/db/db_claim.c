@@ -44,12 +44,16 @@ keep_candidates(struct db_rows *r, struct arena *a, struct db_candidate *out, si
 }
 
 enum cs_err
-db_alloc_pool_head(struct db *db, int64_t *place, struct fault *f)
+db_alloc_pool_head(struct db *db, int64_t *place, int64_t *seq, struct fault *f)
 {
 	auto_rows r = { 0 };
 
+	*place = *seq = 0;
 	TRY(DB_QUERY(db, f, &r, STMT_POOL_HEAD));
-	*place = db_next(&r) ? db_i(&r, 0) : 0;
+	if (!db_next(&r))
+		return CS_OK;
+	*place = db_i(&r, 0);
+	*seq = db_i(&r, 1);
 	return CS_OK;
 }
 
