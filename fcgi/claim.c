@@ -32,7 +32,9 @@
 /* How far the own work of a node was handed out. */
 struct own {
 	int64_t node, place;
-	int64_t due_ms; /* when to look from the start again */
+	int64_t due_ms;	  /* when to look from the start again */
+	bool none;	  /* there was none left ... */
+	int64_t assigned; /* ... of what had been assigned to it so far */
 };
 
 struct candidates {
@@ -237,17 +239,24 @@ claim_offered(struct ctx *c, struct walk *w, struct picks *p, size_t max, bool *
 	struct own *own = own_of(c);
 	int64_t begin = clock_mono_ms(), seq[DB_OFFER_MAX];
 	bool start = begin >= own->due_ms;
+	bool none = !start && own->none && own->assigned == c->who.assigned;
 	struct db_wanted wanted = { start ? 0 : own->place, seq, p->n, p->n > max ? p->n : max };
 	struct db_offer offer[DB_OFFER_MAX];
 	struct db_log log = { 0 };
 	auto_rows rows = { 0 };
 	size_t n, take, owned = 0;
 
+	if (none)
+		wanted.own = -1;
 	for (size_t i = 0; i < p->n; i++)
 		seq[i] = p->of[i]->seq;
 	TRY(db_alloc_offer(c->db, c->conf, c->who.node, &wanted, &rows, offer, &n, &c->fault));
 	if (start)
-		*own = (struct own){ own->node, 0, next_look_ms(begin) };
+		*own = (struct own){ own->node, 0, next_look_ms(begin), false, 0 };
+	for (size_t i = 0; i < n; i++)
+		owned += !offer[i].more;
+	own->none = owned == 0;
+	own->assigned = c->who.assigned;
 	*done = true;
 	take = n < max ? n : max;
 	if (take > 0) {
@@ -257,8 +266,6 @@ claim_offered(struct ctx *c, struct walk *w, struct picks *p, size_t max, bool *
 	}
 	if (!*done)
 		return CS_OK;
-	for (size_t i = 0; i < n; i++)
-		owned += !offer[i].more;
 	w->missed = n == 0 && p->n > 0;
 	forget(p, wanted.max - owned, offer, n, take);
 	if (take > 0)

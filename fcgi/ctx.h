@@ -60,6 +60,7 @@ struct principal {
 	int64_t max_capacity;
 	bool draining;
 	bool on_hold;	    /* it asked for no work for now */
+	int64_t assigned;   /* grows whenever work is assigned to it */
 	bool touch_due;	    /* last sign of life is older than node.touch: write one */
 	bool heartbeat_due; /* the same of the last heartbeat */
 };

@@ -70,6 +70,7 @@ enter_node(struct ctx *c, const struct db_auth_node *n)
 		.max_capacity = n->max_capacity,
 		.draining = n->draining,
 		.on_hold = n->on_hold,
+		.assigned = n->assigned,
 		.touch_due = n->touch_due,
 		.heartbeat_due = n->heartbeat_due,
 	};

@@ -5,6 +5,10 @@
 -- ver grows with every transition of an allocation, so what was true of it still is.
 -- Lock order: node, then allocation.
 
+-- Lets a claim see whether it has to look for work that was assigned to its node since it last found none.
+ALTER TABLE cascade_node
+    ADD COLUMN IF NOT EXISTS assigned INT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'grows whenever work is assigned to it';
+
 DELIMITER $$
 
 -- Hands allocation p_seq, which was seen pending with version p_ver, to node p_node, until p_lease.

@@ -125,7 +125,8 @@ struct db_offer {
 };
 /* What to offer. */
 struct db_wanted {
-	int64_t own; /* the node's own assigned work first, from this place on ... */
+	int64_t
+	    own; /* the node's own assigned work first, from this place on (-1: it has none) ... */
 	const int64_t *seq;
 	size_t
 	    n; /* ... then so many row numbers, where they are ready and its own or nobody's ... */

@@ -26,6 +26,7 @@ enum {
 	N_TOUCH_DUE,
 	N_HEARTBEAT_DUE,
 	N_ON_HOLD,
+	N_ASSIGNED,
 };
 
 /* Copies text that is not NULL; false: out of memory. */
@@ -107,6 +108,7 @@ pick_node(
 	out->max_capacity = db_i(r, N_CAPACITY);
 	out->draining = db_i(r, N_DRAINING) != 0;
 	out->on_hold = db_i(r, N_ON_HOLD) != 0;
+	out->assigned = db_i(r, N_ASSIGNED);
 	out->touch_due = db_i(r, N_TOUCH_DUE) != 0;
 	out->heartbeat_due = db_i(r, N_HEARTBEAT_DUE) != 0;
 	out->found = true;

@@ -39,6 +39,7 @@ struct db_auth_node {
 	int64_t open_count;
 	int64_t max_capacity;
 	bool draining, on_hold;
+	int64_t assigned;   /* grows whenever work is assigned to it */
 	bool touch_due;	    /* the last sign of life is older than node.touch */
 	bool heartbeat_due; /* so is the last heartbeat */
 };

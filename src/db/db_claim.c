@@ -137,6 +137,9 @@ query_offers(struct db *db, const struct conf *conf, int64_t node, const struct 
 	struct buf list = { 0 };
 	enum cs_err rc;
 
+	if (w->max == 1 && w->own < 0)
+		return DB_QUERY(db, f, package, STMT_OFFER_SEQ, lease, lease, A_I(node),
+		    A_I(w->n > 0 ? w->seq[0] : 0), A_I(node));
 	if (w->max == 1)
 		return DB_QUERY(db, f, package, STMT_OFFER_ONE, lease, lease, A_I(node), A_I(node),
 		    A_I(w->own), A_I(w->n > 0 ? w->seq[0] : 0), A_I(node));
