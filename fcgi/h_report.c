@@ -91,11 +91,12 @@ static enum cs_err
 apply(struct ctx *c, const struct db_alloc *al, const struct report *r, enum alloc_event event,
     bool *done)
 {
+	const struct db_progress progress = { .seen = c->who.touch_due };
 	struct db_end end = r->end;
 
 	if (event == EV_EXECUTING)
 		return db_alloc_executing(
-		    c->db, c->conf, al, c->who.node, c->who.touch_due, done, &c->fault);
+		    c->db, c->conf, al, c->who.node, &progress, done, &c->fault);
 	if (event == EV_LATE_EXECUTING)
 		return retake(c, al, done);
 	if (event == EV_LATE_COMPLETED) {

@@ -124,10 +124,11 @@ END $$
 -- (The version grows even where neither changes, or nothing would tell whether the row was there.)
 --   p_seen   1: the node's sign of life is due too
 --   p_first  1: it was seen claimed, and is executing from now on
+--   p_linked, p_new  articles more, and how many of them were new to everybody
 -- Part of the caller's transaction where there is one, else one of its own. Returns one row: moved (1 or 0).
 CREATE OR REPLACE PROCEDURE cascade_proceed(
     IN p_node INT UNSIGNED, IN p_seen BOOL, IN p_seq BIGINT, IN p_ver INT UNSIGNED, IN p_id VARCHAR(255) {{text}},
-    IN p_first BOOL, IN p_lease_s INT, IN p_max_run_s INT)
+    IN p_first BOOL, IN p_lease_s INT, IN p_max_run_s INT, IN p_linked INT, IN p_new INT)
     MODIFIES SQL DATA
     SQL SECURITY INVOKER
 BEGIN
@@ -152,9 +153,11 @@ BEGIN
            lease_until = LEAST(NOW(3) + INTERVAL p_lease_s SECOND, claimed_at + INTERVAL p_max_run_s SECOND)
      WHERE seq = p_seq AND ver = p_ver;
     SET v_moved = ROW_COUNT() > 0;
-    IF v_moved AND p_first THEN
+    IF v_moved AND (p_first OR p_linked > 0) THEN
         UPDATE we_cascade_task_allocations
-           SET status = 'executing', started_at = COALESCE(started_at, NOW()), updated_at = NOW()
+           SET status = 'executing', started_at = COALESCE(started_at, NOW()), updated_at = NOW(),
+               article_count = COALESCE(article_count, 0) + p_linked,
+               new_article_count = COALESCE(new_article_count, 0) + p_new
          WHERE id = p_id;
     END IF;
     IF v_alone THEN

@@ -240,13 +240,13 @@ db_alloc_complete_late(struct db *db, const struct db_alloc *al, const struct db
 
 enum cs_err
 db_alloc_executing(struct db *db, const struct conf *conf, const struct db_alloc *al, int64_t node,
-    bool seen, bool *moved, struct fault *f)
+    const struct db_progress *progress, bool *moved, struct fault *f)
 {
 	auto_rows r = { 0 };
 
-	TRY(DB_QUERY(db, f, &r, STMT_ALLOC_PROCEED, A_I(node), A_I(seen), A_I(al->seq),
+	TRY(DB_QUERY(db, f, &r, STMT_ALLOC_PROCEED, A_I(node), A_I(progress->seen), A_I(al->seq),
 	    A_I(al->ver), A_S(al->id), A_I(al->state == ALLOC_CLAIMED), A_I(conf->exec_lease_s),
-	    A_I(conf->max_run_s)));
+	    A_I(conf->max_run_s), A_I(progress->linked), A_I(progress->new_articles)));
 	*moved = db_next(&r) && db_i(&r, 0) != 0;
 	return CS_OK;
 }

@@ -144,10 +144,14 @@ enum cs_err db_alloc_claim(struct db *db, int64_t node, const char *node_id,
     const struct db_offer *offer, size_t n, const struct db_log *log, bool *moved,
     struct fault *f) cs_mustcheck;
 
-/* The holder reports executing, or proves that it works: state and lease, and with SEEN a sign of
- * life. *MOVED as above. */
+/* What the holder shows of its work besides that it goes on. */
+struct db_progress {
+	bool seen;		      /* a sign of life is due too */
+	int64_t linked, new_articles; /* articles more, and how many of them are new */
+};
+/* The holder reports executing, or proves that it works: state and lease. *MOVED as above. */
 enum cs_err db_alloc_executing(struct db *db, const struct conf *conf, const struct db_alloc *al,
-    int64_t node, bool seen, bool *moved, struct fault *f) cs_mustcheck;
+    int64_t node, const struct db_progress *progress, bool *moved, struct fault *f) cs_mustcheck;
 /* A former holder takes pending work again if it has room. *MOVED false: changed, or no room. */
 enum cs_err db_alloc_retake(struct db *db, const struct conf *conf, const struct db_alloc *al,
     int64_t node, bool *moved, struct fault *f) cs_mustcheck;

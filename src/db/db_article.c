@@ -136,22 +136,26 @@ touch_feeds(struct db *db, const struct db_upload *up, struct arena *a, struct f
 	return db_exec_bulk(db, f, NULL, STMT_ARTICLE_FEED, ids, 1, n);
 }
 
-/* The holder proves that it works. Where it no longer holds it, only a cancellation matters. */
+/* The holder proves that it works, and its articles count. Where it no longer holds it they do too,
+ * unless it was cancelled. This comes last: node, then allocation, is the order of the locks. */
 static enum cs_err
-renew(struct db *db, const struct conf *conf, const struct db_alloc *al, const struct db_upload *up,
-    struct arena *a, struct fault *f)
+count(struct db *db, const struct conf *conf, const struct db_alloc *al, const struct db_upload *up,
+    int64_t linked, int64_t new_count, struct arena *a, struct fault *f)
 {
+	const struct db_progress progress = { .linked = linked, .new_articles = new_count };
 	struct db_alloc now;
 	bool moved = false;
 
 	if (alloc_state_is_held(al->state) && al->node == up->node)
-		TRY(db_alloc_executing(db, conf, al, up->node, false, &moved, f));
+		TRY(db_alloc_executing(db, conf, al, up->node, &progress, &moved, f));
 	if (moved)
 		return CS_OK;
 	TRY(db_alloc_get(db, al->id, up->node, a, &now, f));
 	if (now.found && now.state == ALLOC_CANCELLED)
 		return cs_fail(f, CS_ECONFLICT, MSG_ALREADY_CANCELLED);
-	return CS_OK;
+	if (linked == 0)
+		return CS_OK;
+	return DB_EXEC(db, f, NULL, STMT_ARTICLE_COUNTS, A_I(linked), A_I(new_count), A_S(al->id));
 }
 
 static enum cs_err
@@ -190,10 +194,6 @@ db_article_store(struct db *db, const struct conf *conf, const struct db_alloc *
 		TRY(touch_feeds(db, up, a, f));
 	}
 	TRY(write_log(db, al, up, out, a, f));
-	TRY(renew(db, conf, al, up, a, f));
-	/* after renew(): node, then allocation, is the order of the locks */
-	if (linked > 0)
-		TRY(DB_EXEC(db, f, NULL, STMT_ARTICLE_COUNTS, A_I((int64_t)linked),
-		    A_I(out->new_count), A_S(al->id)));
+	TRY(count(db, conf, al, up, (int64_t)linked, out->new_count, a, f));
 	return db_commit(&tx, f);
 }

@@ -51,7 +51,7 @@ def test_cost(s, t):
         ("ten claims at once", lambda _: must(node.get("/pending-tasks?limit=10"))["data.list.9.attempt"], lambda: None, 3, 1, 1, 240),
         ("executing", lambda p: must(status(node, p, "executing")), lambda: claim(node), 3, 1, 0, 12),
         ("completion", lambda p: must(complete(node, p)), held, 3, 1, 0, 40),
-        ("an upload of 5 new articles", lambda g: must(upload(node, *g)), fresh, 10, 1, 0, 60),
+        ("an upload of 5 new articles", lambda g: must(upload(node, *g)), fresh, 9, 1, 0, 60),
         ("feeds", lambda _: must(node.get("/feeds")), lambda: None, 3, 1, 0, WAITING + 20),
     ]
     for name, request, prepare, statements, commits, files, rows in cases:
