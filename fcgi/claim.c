@@ -31,7 +31,8 @@
 
 /* How far the own work of a node was handed out. */
 struct own {
-	int64_t node, place;
+	int64_t node;
+	struct db_queue_place place;
 	int64_t due_ms;	  /* when to look from the start again */
 	bool none;	  /* there was none left ... */
 	int64_t assigned; /* ... of what had been assigned to it so far */
@@ -41,13 +42,12 @@ struct candidates {
 	unsigned index, count;
 	struct arena *arena; /* strings of list */
 	int64_t read_ms;
-	int64_t head;		   /* place of the oldest when it was last looked for; 0: none */
-	int64_t head_seq;	   /* its row number */
-	int64_t head_due_ms;	   /* when to look again */
-	int64_t cursor;		   /* place up to which the list was used up */
-	bool borrowed;		   /* the list is of another worker's class */
-	bool used;		   /* since it was last tended */
-	struct own own[OWN_NODES]; /* by node modulo OWN_NODES */
+	struct db_queue_place head;   /* of the oldest when it was last looked for; nowhere: none */
+	int64_t head_due_ms;	      /* when to look again */
+	struct db_queue_place cursor; /* up to which the list was used up */
+	bool borrowed;		      /* the list is of another worker's class */
+	bool used;		      /* since it was last tended */
+	struct own own[OWN_NODES];    /* by node modulo OWN_NODES */
 	size_t n, next;
 	struct db_candidate list[LIST_MAX];
 };
@@ -197,7 +197,7 @@ keep(struct ctx *c, struct walk *w, struct db_rows *rows, const struct db_offer 
 		got->seq[got->n++] = offer[i].seq;
 		c->who.open_count += offer[i].more;
 		if (!offer[i].more)
-			own_of(c)->place = offer[i].place;
+			own_of(c)->place = offer[i].at;
 	}
 	got->packages[got->nrows] = n;
 	got->rows[got->nrows++] = *rows;
@@ -240,19 +240,18 @@ claim_offered(struct ctx *c, struct walk *w, struct picks *p, size_t max, bool *
 	int64_t begin = clock_mono_ms(), seq[DB_OFFER_MAX];
 	bool start = begin >= own->due_ms;
 	bool none = !start && own->none && own->assigned == c->who.assigned;
-	struct db_wanted wanted = { start ? 0 : own->place, seq, p->n, p->n > max ? p->n : max };
+	const struct db_queue_place from = start ? (struct db_queue_place){ 0 } : own->place;
+	struct db_wanted wanted = { none ? NULL : &from, seq, p->n, p->n > max ? p->n : max };
 	struct db_offer offer[DB_OFFER_MAX];
 	struct db_log log = { 0 };
 	auto_rows rows = { 0 };
 	size_t n, take, owned = 0;
 
-	if (none)
-		wanted.own = -1;
 	for (size_t i = 0; i < p->n; i++)
 		seq[i] = p->of[i]->seq;
 	TRY(db_alloc_offer(c->db, c->conf, c->who.node, &wanted, &rows, offer, &n, &c->fault));
 	if (start)
-		*own = (struct own){ own->node, 0, next_look_ms(begin), false, 0 };
+		*own = (struct own){ .node = own->node, .due_ms = next_look_ms(begin) };
 	for (size_t i = 0; i < n; i++)
 		owned += !offer[i].more;
 	own->none = owned == 0;
@@ -303,16 +302,16 @@ seek_head(struct ctx *c, struct candidates *l)
 {
 	int64_t begin = clock_mono_ms();
 
-	TRY(db_alloc_pool_head(c->db, &l->head, &l->head_seq, &c->fault));
+	TRY(db_alloc_pool_head(c->db, &l->head, &c->fault));
 	l->head_due_ms = next_look_ms(begin);
 	l->cursor = l->head;
 	return CS_OK;
 }
 
 static enum cs_err
-read_class(struct ctx *c, struct candidates *l, unsigned residue, int64_t from)
+read_class(struct ctx *c, struct candidates *l, unsigned residue, struct db_queue_place from)
 {
-	struct db_pool_class p = { l->count, residue, from, l->head + WINDOW_US };
+	struct db_pool_class p = { l->count, residue, from, l->head.order_at + WINDOW_US };
 
 	arena_reset(l->arena);
 	l->next = l->n = 0;
@@ -338,12 +337,12 @@ turn(struct candidates *l)
 static enum cs_err
 read_list(struct ctx *c, struct candidates *l)
 {
-	unsigned oldest = (unsigned)(l->head_seq % l->count);
+	unsigned oldest = (unsigned)(l->head.seq % l->count);
 
 	l->borrowed = false;
 	l->next = l->n = 0;
 	l->read_ms = clock_mono_ms();
-	if (l->head == 0)
+	if (l->head.seq == 0)
 		return CS_OK;
 	TRY(read_class(c, l, l->index, l->cursor));
 	if (l->n > 0 || oldest == l->index)
@@ -361,7 +360,7 @@ refill(struct ctx *c, struct candidates *l)
 	bool sought = clock_mono_ms() >= l->head_due_ms;
 
 	if (l->n > 0 && !l->borrowed)
-		l->cursor = l->list[l->next < l->n ? l->next : l->n - 1].place;
+		l->cursor = l->list[l->next < l->n ? l->next : l->n - 1].at;
 	if (sought)
 		TRY(seek_head(c, l));
 	TRY(read_list(c, l));
@@ -466,7 +465,7 @@ walk_shared(struct ctx *c, struct walk *w)
 
 	TRY(refill(c, c->candidates));
 	TRY(walk_list(c, c->candidates, w));
-	look = c->candidates->head != 0; /* else nothing at all waits */
+	look = c->candidates->head.seq != 0; /* else nothing at all waits */
 	do {
 		if (look && !has_any(w) && !w->full)
 			TRY(walk_pool(c, w));
@@ -499,7 +498,7 @@ walk_all(struct ctx *c, struct walk *w, bool room)
 	}
 	/* What was assigned to it after the look at its own had left the pool before the look
 	 * there; and its own may be before the place that is remembered. */
-	if (has_any(w) || (!shared && own_of(c)->place == 0))
+	if (has_any(w) || (!shared && own_of(c)->place.seq == 0))
 		return CS_OK;
 	own_of(c)->due_ms = 0;
 	return claim(c, w, &none);

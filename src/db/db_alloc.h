@@ -78,21 +78,27 @@ enum cs_err db_alloc_end_row(struct db *db, const struct conf *conf, const struc
 /*
  * Claims. A claimer reads candidates without locks, then takes one by compare-and-set.
  */
+/* Times in microseconds since 1970; seq 0: nowhere. In the order of the queue's index. */
+struct db_queue_place {
+	int64_t order_at, ready_at, seq;
+};
 struct db_candidate {
 	int64_t seq;
 	bool fresh;	 /* preferences still hold */
 	char *failed;	 /* nodes whose attempt at it failed, "1,2" or "" */
 	char *back;	 /* nodes that handed it back and are not given it now, "1,2" or "" */
 	char *preferred; /* available nodes with quota left for its feeds, "1=3,7=1" or "" */
-	int64_t place;	 /* in the queue, microseconds since 1970 */
+	struct db_queue_place at;
 };
-/* The place and the row number of what has waited longest in the pool; 0: nothing waits. */
+/* The place of what has waited longest in the pool; nowhere: nothing waits. */
 enum cs_err db_alloc_pool_head(
-    struct db *db, int64_t *place, int64_t *seq, struct fault *f) cs_mustcheck;
-/* The part of the pool that is one claimer's: its residue class between two places. */
+    struct db *db, struct db_queue_place *at, struct fault *f) cs_mustcheck;
+/* The part of the pool that is one claimer's: its residue class from a place on up to an order_at.
+ */
 struct db_pool_class {
 	unsigned modulus, residue;
-	int64_t from, to;
+	struct db_queue_place from;
+	int64_t to;
 };
 /* Reads up to MAX (128 at most) candidates of P into OUT, strings in A. */
 enum cs_err db_alloc_pool_class(struct db *db, const struct conf *conf,
@@ -117,19 +123,18 @@ enum cs_err db_alloc_load(
 #define DB_OFFER_MAX 10
 /* What a claim could hand out, as just read. Text lives as long as the rows. */
 struct db_offer {
-	int64_t seq, ver, place, attempt;
+	int64_t seq, ver, attempt;
+	struct db_queue_place at;
 	const char *id, *task_id;
 	const char *lease; /* its end, if it is claimed; as the database writes it */
 	bool more;	   /* nobody's yet: the node needs room for it */
 	int64_t feeds;	   /* to hand out; 0: the task or all of them were deleted */
 };
-/* What to offer. */
+/* What to offer: the node's own assigned work from a place on, then row numbers. */
 struct db_wanted {
-	int64_t
-	    own; /* the node's own assigned work first, from this place on (-1: it has none) ... */
-	const int64_t *seq;
-	size_t
-	    n; /* ... then so many row numbers, where they are ready and its own or nobody's ... */
+	const struct db_queue_place *own; /* from where on; NULL: it has none */
+	const int64_t *seq;		  /* those that are ready, and its own or nobody's ... */
+	size_t n;
 	size_t max; /* ... together at most so many, DB_OFFER_MAX at most */
 };
 /* Reads what NODE may be given; PACKAGE is what to hand out, as of db_alloc_package(). */

@@ -21,8 +21,14 @@ enum {
 	COL_PLACE,
 	COL_VER,
 	COL_LEASE,
-	COL_MORE
+	COL_MORE,
+	COL_READY
 };
+
+/* A place as FROM_PLACE takes it. */
+#define PLACE_ARGS(p)                                                                              \
+	A_I((p)->order_at), A_I((p)->order_at), A_I((p)->ready_at), A_I((p)->ready_at),            \
+	    A_I((p)->seq)
 
 static enum cs_err
 keep_candidates(struct db_rows *r, struct arena *a, struct db_candidate *out, size_t max, size_t *n,
@@ -36,7 +42,7 @@ keep_candidates(struct db_rows *r, struct arena *a, struct db_candidate *out, si
 		c->back = arena_strdup(a, db_is_null(r, 2) ? "" : db_s(r, 2));
 		c->fresh = db_i(r, 3) != 0;
 		c->preferred = arena_strdup(a, db_is_null(r, 4) ? "" : db_s(r, 4));
-		c->place = db_i(r, 5);
+		c->at = (struct db_queue_place){ db_i(r, 5), db_i(r, 6), c->seq };
 		if (c->failed == NULL || c->back == NULL || c->preferred == NULL)
 			return cs_detail(f, CS_ENOMEM, "candidates");
 	}
@@ -44,16 +50,14 @@ keep_candidates(struct db_rows *r, struct arena *a, struct db_candidate *out, si
 }
 
 enum cs_err
-db_alloc_pool_head(struct db *db, int64_t *place, int64_t *seq, struct fault *f)
+db_alloc_pool_head(struct db *db, struct db_queue_place *at, struct fault *f)
 {
 	auto_rows r = { 0 };
 
-	*place = *seq = 0;
+	*at = (struct db_queue_place){ 0 };
 	TRY(DB_QUERY(db, f, &r, STMT_POOL_HEAD));
-	if (!db_next(&r))
-		return CS_OK;
-	*place = db_i(&r, 0);
-	*seq = db_i(&r, 1);
+	if (db_next(&r))
+		*at = (struct db_queue_place){ db_i(&r, 0), db_i(&r, 1), db_i(&r, 2) };
 	return CS_OK;
 }
 
@@ -64,7 +68,7 @@ db_alloc_pool_class(struct db *db, const struct conf *conf, const struct db_pool
 	auto_rows r = { 0 };
 
 	TRY(DB_QUERY(db, f, &r, STMT_POOL_CLASS, A_I(conf->prefer_s), A_I(conf->offline_after_s),
-	    A_I(p->modulus), A_I(p->residue), A_I(p->from), A_I(p->to)));
+	    A_I(p->modulus), A_I(p->residue), PLACE_ARGS(&p->from), A_I(p->to)));
 	return keep_candidates(&r, a, out, max, n, f);
 }
 
@@ -133,20 +137,23 @@ static enum cs_err
 query_offers(struct db *db, const struct conf *conf, int64_t node, const struct db_wanted *w,
     struct db_rows *package, struct fault *f)
 {
+	static const struct db_queue_place nowhere = { 0 };
+	const struct db_queue_place *own = w->own != NULL ? w->own : &nowhere;
 	const struct db_arg lease = A_I(conf->claim_ack_s);
+	const struct db_arg first = A_I(w->n > 0 ? w->seq[0] : 0);
 	struct buf list = { 0 };
 	enum cs_err rc;
 
-	if (w->max == 1 && w->own < 0)
-		return DB_QUERY(db, f, package, STMT_OFFER_SEQ, lease, lease, A_I(node),
-		    A_I(w->n > 0 ? w->seq[0] : 0), A_I(node));
+	if (w->max == 1 && w->own == NULL)
+		return DB_QUERY(
+		    db, f, package, STMT_OFFER_SEQ, lease, lease, A_I(node), first, A_I(node));
 	if (w->max == 1)
 		return DB_QUERY(db, f, package, STMT_OFFER_ONE, lease, lease, A_I(node), A_I(node),
-		    A_I(w->own), A_I(w->n > 0 ? w->seq[0] : 0), A_I(node));
+		    PLACE_ARGS(own), first, A_I(node));
 	list_numbers(&list, w->seq, w->n);
 	rc = buf_failed(&list) ? cs_detail(f, CS_ENOMEM, "row numbers")
 			       : DB_QUERY(db, f, package, STMT_OFFER_MANY, lease, lease, A_I(node),
-				     A_I(w->own), A_I((int64_t)w->max), A_S(list.data),
+				     PLACE_ARGS(own), A_I((int64_t)w->max), A_S(list.data),
 				     A_I((int64_t)w->max), A_I(node), A_I(node));
 	buf_free(&list);
 	return rc;
@@ -165,7 +172,8 @@ db_alloc_offer(struct db *db, const struct conf *conf, int64_t node, const struc
 			out[(*n)++] = (struct db_offer){
 				.seq = db_i(package, COL_SEQ),
 				.ver = db_i(package, COL_VER),
-				.place = db_i(package, COL_PLACE),
+				.at = { db_i(package, COL_PLACE), db_i(package, COL_READY),
+				    db_i(package, COL_SEQ) },
 				.attempt = db_i(package, COL_ATTEMPT),
 				.id = db_s(package, COL_ID),
 				.task_id = db_s(package, COL_TASK_ID),
