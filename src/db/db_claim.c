@@ -10,6 +10,9 @@
 #include "base/clock.h"
 #include "core/ident.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* Columns of an offer (stmt_alloc.def). */
 enum {
 	COL_ID,
@@ -193,10 +196,21 @@ db_alloc_offer(struct db *db, const struct conf *conf, int64_t node, const struc
 	A_S((log) != NULL ? (log_id) : NULL), A_I((log) != NULL ? (log)->count : 0),               \
 	    A_S((log) != NULL ? (log)->extra : NULL)
 
+/* Rows are locked in this order: two that want the same ones wait for each other, and do not
+ * deadlock. */
+static int
+by_seq(const void *a, const void *b)
+{
+	const struct db_offer *x = a, *y = b;
+
+	return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
 static enum cs_err
 query_claim(struct db *db, int64_t node, const char *node_id, const struct db_offer *offer,
     size_t n, const struct db_log *log, const char *log_id, struct db_rows *r, struct fault *f)
 {
+	struct db_offer sorted[DB_OFFER_MAX];
 	struct buf items = { 0 };
 	int64_t more = 0;
 	enum cs_err rc;
@@ -205,10 +219,12 @@ query_claim(struct db *db, int64_t node, const char *node_id, const struct db_of
 		return DB_QUERY(db, f, r, STMT_CLAIM_ONE, A_I(node), A_S(node_id),
 		    A_S(offer->lease), A_I(offer->more), A_I(offer->seq), A_I(offer->ver),
 		    A_S(offer->id), LOG_ARGS(log, log_id));
+	memcpy(sorted, offer, n * sizeof(*sorted));
+	qsort(sorted, n, sizeof(*sorted), by_seq);
 	for (size_t i = 0; i < n; i++) {
-		buf_printf(&items, "%c[%lld,%lld]", i == 0 ? '[' : ',', (long long)offer[i].seq,
-		    (long long)offer[i].ver);
-		more += offer[i].more;
+		buf_printf(&items, "%c[%lld,%lld]", i == 0 ? '[' : ',', (long long)sorted[i].seq,
+		    (long long)sorted[i].ver);
+		more += sorted[i].more;
 	}
 	buf_putc(&items, ']');
 	rc = buf_failed(&items)
