@@ -325,7 +325,7 @@ def show_queue(s, t, n, mount, child):
     s.sql("UPDATE cascade_node SET last_seen_at = NULL WHERE node_id <> '%s'" % child.id)
     s.sql("UPDATE cascade_node SET last_seen_at = NOW(3) - INTERVAL 1 HOUR WHERE node_id = '%s'" % people["node"].id)
     s.sql("UPDATE cascade_open SET node = (SELECT seq FROM cascade_node WHERE node_id = '%s') WHERE id = '%s'" % (child.id, waiting))
-    s.sql("UPDATE cascade_node SET open_count = open_count + 1 WHERE node_id = '%s'" % child.id)
+    s.sql("UPDATE cascade_node SET open_count = open_count + 1, assigned = assigned + 1 WHERE node_id = '%s'" % child.id)
     s.sql("UPDATE we_cascade_task_allocations SET node_id = '%s' WHERE id = '%s'" % (child.id, waiting))
     t.eq(admin.get("/allocations/%s/explain" % waiting)["data.verdict.code"], "reserved", "reserved")
     t.eq(allocation(s, waiting)["assigned"], True, "and assigned")
