@@ -181,24 +181,6 @@ read_articles(struct ctx *c, struct upload *up)
 	return CS_OK;
 }
 
-/* The ids of the articles as a JSON array. */
-static const char *
-list_ids(struct ctx *c, const struct upload *up)
-{
-	struct buf b = { 0 };
-	const char *text;
-	struct jw w;
-
-	jw_init(&w, &b);
-	jw_arr(&w);
-	for (size_t i = 0; i < up->n; i++)
-		jw_str(&w, up->list[i].id);
-	jw_arr_end(&w);
-	text = buf_failed(&b) ? NULL : arena_strndup(c->arena, b.data, b.len);
-	buf_free(&b);
-	return text;
-}
-
 /* May this node upload for the allocation? Its holder and former holders may. */
 static enum cs_err
 check_holder(struct ctx *c, const struct db_alloc *al, int64_t attempt)
@@ -233,11 +215,8 @@ store(struct ctx *c, struct upload *up, struct db_alloc *al)
 	/* the articles of an attempt that is over are kept, but renew no lease */
 	if (up->attempt != 0 && up->attempt != al->attempt)
 		al->node = 0;
-	in.ids = list_ids(c, up);
 	if (up->cut > 0)
 		in.warnings = msg_render(warning, sizeof(warning), LANG_ZH, MSG_W_CUT, up->cut);
-	if (in.ids == NULL)
-		return cs_detail(&c->fault, CS_ENOMEM, "upload of %zu articles", up->n);
 	TRY(db_article_store(c->db, c->conf, al, &in, c->arena, &res, &c->fault));
 	metrics_articles(c->metrics, res.new_count, (int64_t)up->n - res.foreign - res.new_count);
 	jw_obj(&c->res->w);

@@ -115,7 +115,8 @@ enum cs_err db_alloc_other_available(struct db *db, const struct conf *conf, int
     const char *failed, bool *other, struct fault *f) cs_mustcheck;
 struct db_load {
 	int64_t open, capacity;
-	bool draining, on_hold;
+	bool draining; /* or deactivated */
+	bool on_hold;
 };
 enum cs_err db_alloc_load(
     struct db *db, int64_t node, struct db_load *out, struct fault *f) cs_mustcheck;

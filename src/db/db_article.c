@@ -7,7 +7,9 @@
  */
 #include "db/db_article.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "db/db_priv.h"
 #include "db/db_sync.h"
 
 #include <string.h>
@@ -34,13 +36,35 @@ find(const struct db_upload *up, const char *id)
 	return -1;
 }
 
+static enum cs_err
+no_memory(const struct db_upload *up, struct fault *f)
+{
+	return cs_detail(f, CS_ENOMEM, "upload of %zu articles", up->n);
+}
+
+/* Whose the articles are that are there. */
+static enum cs_err
+read_owners(struct db *db, const struct db_upload *up, struct db_rows *r, struct fault *f)
+{
+	struct buf ids = { 0 };
+	enum cs_err rc;
+
+	for (size_t i = 0; i < up->n; i++)
+		db_list_add(&ids, up->articles[i].id);
+	buf_putc(&ids, ']');
+	rc = buf_failed(&ids) ? no_memory(up, f)
+			      : DB_QUERY(db, f, r, STMT_ARTICLE_OWNERS, A_S(ids.data));
+	buf_free(&ids);
+	return rc;
+}
+
 /* Marks what is another account's: rows that have not been touched. */
 static enum cs_err
 mark_foreign(struct db *db, const struct db_upload *up, bool *foreign, struct fault *f)
 {
 	auto_rows r = { 0 };
 
-	TRY(DB_QUERY(db, f, &r, STMT_ARTICLE_OWNERS, A_S(up->ids)));
+	TRY(read_owners(db, up, &r, f));
 	while (db_next(&r)) {
 		int i = find(up, db_s(&r, 0));
 
@@ -69,12 +93,6 @@ bind_article(struct db_arg *arg, const struct db_article *p)
 	};
 
 	memcpy(arg, row, sizeof(row));
-}
-
-static enum cs_err
-no_memory(const struct db_upload *up, struct fault *f)
-{
-	return cs_detail(f, CS_ENOMEM, "upload of %zu articles", up->n);
 }
 
 /* The upsert itself leaves rows of another account alone; the counts tell whether there are any. */

@@ -27,7 +27,6 @@ struct db_article {
 struct db_upload {
 	const struct db_article *articles; /* sorted by id, no id twice */
 	size_t n;
-	const char *ids;      /* their ids as a JSON array */
 	int64_t received;     /* in the request */
 	const char *warnings; /* for the sync log; NULL: none */
 	const char *node_id;
