@@ -27,6 +27,7 @@ struct stmt_row {
 	const char *params;
 	const char *cols;
 	const char *sql;
+	bool anew; /* prepared for each execution */
 };
 extern const struct stmt_row db_stmt_rows[STMT__MAX];
 

@@ -23,7 +23,8 @@
 #define INT_SIZE  8u
 
 const struct stmt_row db_stmt_rows[STMT__MAX] = {
-#define STMT(id, params, cols, sql) [STMT_##id] = { #id, params, cols, sql },
+#define STMT(id, params, cols, sql)	 [STMT_##id] = { #id, params, cols, sql, false },
+#define STMT_ANEW(id, params, cols, sql) [STMT_##id] = { #id, params, cols, sql, true },
 #include "db/stmt.def"
 #undef STMT
 };
@@ -90,6 +91,14 @@ is_call(enum stmt_id id)
 	return strncmp(db_stmt_rows[id].sql, "CALL ", 5) == 0;
 }
 
+static void
+forget(struct db *db, enum stmt_id id)
+{
+	if (db->stmt[id] != NULL)
+		mysql_stmt_close(db->stmt[id]);
+	db->stmt[id] = NULL;
+}
+
 /* Some failures are noted in the statement, some in its connection only. A procedure that was
  * killed had no chance to end its own transaction: what runs next must not become part of it. */
 static enum cs_err
@@ -105,10 +114,8 @@ stmt_failed(struct db *db, enum stmt_id id, struct fault *f)
 		words = mysql_error(db->mysql);
 	}
 	err = db_failed(db, f, db_stmt_rows[id].name, number, words);
-	if (db->stmt[id] != NULL && db_error_is_stale(number)) {
-		mysql_stmt_close(db->stmt[id]);
-		db->stmt[id] = NULL;
-	}
+	if (db_error_is_stale(number))
+		forget(db, id);
 	if (is_call(id) && !db->in_tx)
 		db_abandon(db);
 	return err;
@@ -146,10 +153,8 @@ prepare(struct db *db, enum stmt_id id, struct fault *f)
 	if (db->stmt[id] == NULL)
 		return cs_detail(f, CS_ENOMEM, "no memory for a statement");
 	err = send_prepare(db, id, f);
-	if (err != CS_OK && db->stmt[id] != NULL) {
-		mysql_stmt_close(db->stmt[id]);
-		db->stmt[id] = NULL;
-	}
+	if (err != CS_OK)
+		forget(db, id);
 	return err;
 }
 
@@ -305,6 +310,8 @@ query(struct db *db, struct fault *f, struct db_rows *rows, const struct db_take
 	if (db_stmt_rows[id].cols[0] == '\0')
 		return cs_detail(f, CS_EINTERNAL, "%s returns no rows", db_stmt_rows[id].name);
 	err = query_once(db, f, rows, to, id, args, nargs);
+	if (db_stmt_rows[id].anew)
+		forget(db, id);
 	if (err != CS_OK)
 		db_rows_close(rows);
 	db->stats.rows += (uint32_t)db_count(rows);

@@ -21,7 +21,8 @@ PAGE = 200
 BIG = {"we_cascade_task_allocations", "we_cascade_sync_logs", "we_articles", "we_feeds", "cascade_open",
        "cascade_open_feed", "cascade_attempt", "cascade_feed"}
 DEEP = 1000
-FEW_PAGES = 400  # for 7 rows of a page and their surroundings, and 10,001 entries of an index
+LIST_PAGES = 130  # for 7 rows of a page and their surroundings, and 10,001 entries of an index
+STATUS_PAGES = 300  # for 7 feeds with all that is shown of them; for the counts
 
 # filters by their letters; the index that each combination is read from
 ALLOCATIONS = (("T", "task"), ("N", "node"), ("S", "status"), ("TN", "pair"), ("TS", "task_status"),
@@ -106,17 +107,28 @@ def test_listings(s, t):
                 examine(s, t, path + "&".join(RARE[c] for c in letters), index)
 
 
+def use_all_columns(s):
+    """What somebody else may do before: the server hands a table over with the columns that were in use (stmt.def)."""
+    for table in sorted(BIG):
+        s.sql("SELECT COUNT(*) FROM " + ", ".join("(SELECT * FROM %s LIMIT 1) %s" % (table, name) for name in "abcd"))
+
+
 def test_again(s, t):
     """what a worker prepared once and executes again and again reads no more pages, and writes no table to disk"""
     cost = Cost(s, "Innodb_buffer_pool_read_requests", "Created_tmp_disk_tables")
     client = s.admin()
+
+    def request(path, most):
+        pages, on_disk = cost.of(lambda _: client.get(path), lambda: use_all_columns(s))
+        t.ok(pages <= most and on_disk == 0, "%s: %d pages" % (path, pages), on_disk)
+
     for path, combinations in (("/allocations?", ALLOCATIONS), ("/sync-logs?", SYNC_LOGS)):
         for letters, _ in combinations:
-            query = "%s%s&limit=7" % (path, "&".join(USUAL[c] for c in letters))
-            pages, on_disk = cost.of(lambda _: client.get(query))
-            t.ok(pages <= FEW_PAGES and on_disk == 0, "%s: %d pages" % (query, pages), on_disk)
-    pages, on_disk = cost.of(lambda _: client.get("/feed-status?limit=7"))
-    t.ok(pages <= FEW_PAGES and on_disk == 0, "/feed-status: %d pages" % pages, on_disk)
+            query = path + "&".join(USUAL[c] for c in letters)
+            request(query + "&limit=7", LIST_PAGES)
+            request("%s&limit=7&offset=%d" % (query, DEEP), LIST_PAGES)
+    request("/feed-status?limit=7", STATUS_PAGES)
+    request("/pending-allocations", STATUS_PAGES)
 
 
 def test_rare(s, t):
