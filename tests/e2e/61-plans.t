@@ -22,7 +22,7 @@ BIG = {"we_cascade_task_allocations", "we_cascade_sync_logs", "we_articles", "we
        "cascade_open_feed", "cascade_attempt", "cascade_feed"}
 DEEP = 1000
 LIST_PAGES = 130  # for 7 rows of a page and their surroundings, and 10,001 entries of an index
-STATUS_PAGES = 300  # for 7 feeds with all that is shown of them; for the counts
+STATUS_PAGES = 400  # for 7 feeds with all that is shown of them; for three counts
 
 # filters by their letters; the index that each combination is read from
 ALLOCATIONS = (("T", "task"), ("N", "node"), ("S", "status"), ("TN", "pair"), ("TS", "task_status"),
