@@ -100,14 +100,18 @@ class Lab:
         """R: point reads/s by primary key, at 8 connections."""
         return self.statements("SELECT name FROM bench_read WHERE id = ?", "r", seconds, top=R_ROWS)["rate"]
 
-    def w(self, seconds):
-        """W: commits/s at 8 connections that each write the two rows of a claim: its node's count, and
-        the open allocation's state, holder, attempt and lease, on narrow tables without any other index."""
+    def commits(self, seconds, connections=8, rate=0):
+        """Commits that each write the two rows of a claim: its node's count, and the open allocation's state,
+        holder, attempt and lease, on narrow tables without any other index."""
         return self.statements(
             "UPDATE bench_node n STRAIGHT_JOIN bench_open o SET n.open_count = n.open_count + 1,"
             " n.last_claim_at = NOW(3), o.state = 1, o.node = n.seq, o.ver = o.ver + 1, o.attempt = (o.attempt + 1) MOD 1000,"
             " o.claimed_at = NOW(3), o.lease_until = NOW(3) + INTERVAL 120 SECOND"
-            " WHERE n.seq = ? AND o.seq = 1 + (? MOD %d)" % W_ROWS, "ti", seconds)["rate"]
+            " WHERE n.seq = ? AND o.seq = 1 + (? MOD %d)" % W_ROWS, "ti", seconds, connections, rate=rate)
+
+    def w(self, seconds):
+        """W: such commits/s at 8 connections."""
+        return self.commits(seconds)["rate"]
 
     # the generators
 
@@ -124,9 +128,9 @@ class Lab:
             file.write("\n".join(lines) + "\n")
         return path
 
-    def statements(self, sql, letters, seconds, threads=8, first=1, top=1):
+    def statements(self, sql, letters, seconds, threads=8, first=1, top=1, rate=0):
         path = self.file("sql", [sql])
-        return self._run("sql", self.stack.db_socket, self.stack.db_name, threads, seconds, letters, first, top, path)
+        return self._run("sql", self.stack.db_socket, self.stack.db_name, threads, seconds, letters, first, top, path, rate)
 
     def load(self, script, credentials=(), seconds=3, connections=8, rate=0, rotate=False, name="load"):
         arguments = ["-c", connections, "-t", seconds, "-r", rate] + (["-R"] if rotate else [])

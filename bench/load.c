@@ -28,7 +28,6 @@
 #include <unistd.h>
 
 #define NS_PER_S  1000000000
-#define NS_PER_US 1000
 #define READ_MIN  65536
 #define EVENTS	  64
 #define IDLE_NS	  100000000
@@ -54,8 +53,7 @@ static struct {
 } o = { .connections = 8, .seconds = 5 };
 
 static struct {
-	uint32_t *us;
-	size_t n, cap;
+	struct text_times times;
 	int64_t errors, empty, packages, requests, bytes;
 	char first_error[512];
 } got;
@@ -64,18 +62,6 @@ static struct connection *all;
 static int64_t begin_ns, end_ns, issued;
 static size_t next_who;
 static int epoll_fd;
-
-static void
-note_latency(int64_t ns)
-{
-	if (got.n == got.cap) {
-		got.cap = got.cap * 2 + 65536;
-		got.us = realloc(got.us, got.cap * sizeof(*got.us));
-		if (got.us == NULL)
-			err(1, "realloc");
-	}
-	got.us[got.n++] = (uint32_t)(ns / NS_PER_US);
-}
 
 static void
 watch(struct connection *c, int op, uint32_t events)
@@ -210,7 +196,7 @@ digest(struct connection *c, int64_t now)
 
 	got.requests++;
 	got.bytes += (int64_t)c->in.len;
-	note_latency(now - c->due_ns);
+	text_took(&got.times, now - c->due_ns);
 	if (bad && got.errors++ == 0)
 		snprintf(got.first_error, sizeof(got.first_error), "%s",
 		    strstr(c->in.data, "\r\n\r\n") + 4);
@@ -333,24 +319,12 @@ loop(void)
 		errx(1, "some requests were not answered within %d s of the end", PATIENCE);
 }
 
-static int
-by_size(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double
-percentile_ms(double p)
-{
-	return got.n > 0 ? got.us[(size_t)(p * (double)(got.n - 1))] / 1e3 : 0;
-}
-
 static void
 report(double took)
 {
-	qsort(got.us, got.n, sizeof(*got.us), by_size);
+	const struct text_times *t = &got.times;
+
+	text_sort(&got.times);
 	for (char *p = got.first_error; *p != '\0'; p++)
 		*p = *p == '"' || *p == '\\' || *p < ' ' ? '\'' : *p;
 	printf("{\"rate\": %.1f, \"requests\": %lld, \"errors\": %lld, \"empty\": %lld, "
@@ -359,8 +333,8 @@ report(double took)
 	       "\"cpu_s\": %.3f, \"first_error\": \"%s\"}\n",
 	    (double)got.requests / took, (long long)got.requests, (long long)got.errors,
 	    (long long)got.empty, (long long)got.packages, took, (long long)got.bytes,
-	    percentile_ms(0.5), percentile_ms(0.9), percentile_ms(0.99), percentile_ms(0.999),
-	    percentile_ms(1), text_cpu_s(), got.first_error);
+	    text_percentile_ms(t, 0.5), text_percentile_ms(t, 0.9), text_percentile_ms(t, 0.99),
+	    text_percentile_ms(t, 0.999), text_percentile_ms(t, 1), text_cpu_s(), got.first_error);
 }
 
 static void

@@ -3,7 +3,9 @@
  * Statements per second straight at the database: the ceilings. Each thread has a connection of its
  * own and repeats one statement: prepared, every ? an integer (parameter letters: t the thread's
  * number, i numbers that no other thread uses, rising from FIRST on, r a random one of 1 to MAX),
- * or with an empty list of letters as text with $N replaced by a number that comes once.
+ * or with an empty list of letters as text with $N replaced by a number that comes once. With a
+ * RATE (statements/s of all, prepared ones only) each is due at a fixed time, and takes from then
+ * on.
  */
 #include "bench/text.h"
 
@@ -13,12 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define THREADS_MAX 64
 #define PARAMS_MAX  8
 
 static const char *socket_path, *db_name, *statement, *letters;
-static int64_t first, max, end_ns;
+static int64_t first, max, begin_ns, end_ns;
+static double rate;
 static int threads;
 
 struct thread {
@@ -26,6 +30,7 @@ struct thread {
 	int number;
 	uint64_t seed;
 	int64_t done, affected;
+	struct text_times times;
 };
 
 static int64_t
@@ -42,6 +47,17 @@ value_of(struct thread *t, char letter)
 	default:
 		errx(64, "no such parameter: %c", letter);
 	}
+}
+
+/* When the next statement of T is due; waits until then. */
+static int64_t
+wait_due(const struct thread *t)
+{
+	int64_t due = begin_ns + (int64_t)((double)(t->done * threads + t->number) * 1e9 / rate);
+	struct timespec at = { .tv_sec = due / 1000000000, .tv_nsec = due % 1000000000 };
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+	return due;
 }
 
 /* Reads results away: of a text statement there may be several. */
@@ -94,6 +110,8 @@ run_prepared(MYSQL *m, struct thread *t)
 	    mysql_stmt_param_count(st) != n || mysql_stmt_bind_param(st, bind) != 0)
 		errx(1, "%s: %s", statement, mysql_stmt_error(st));
 	for (; text_now_ns() < end_ns; t->done++) {
+		int64_t due = rate > 0 ? wait_due(t) : text_now_ns();
+
 		for (size_t i = 0; i < n; i++)
 			value[i] = value_of(t, letters[i]);
 		if (mysql_stmt_execute(st) != 0)
@@ -104,6 +122,7 @@ run_prepared(MYSQL *m, struct thread *t)
 		} while (mysql_stmt_next_result(st) == 0);
 		t->affected += (int64_t)mysql_stmt_affected_rows(st);
 		mysql_stmt_free_result(st);
+		text_took(&t->times, text_now_ns() - due);
 	}
 	mysql_stmt_close(st);
 }
@@ -130,11 +149,12 @@ int
 main(int argc, char **argv)
 {
 	static struct thread t[THREADS_MAX];
-	int64_t begin, done = 0, affected = 0;
+	struct text_times times = { 0 };
+	int64_t done = 0, affected = 0;
 	double took;
 
-	if (argc != 9)
-		errx(64, "usage: sql SOCKET DATABASE THREADS SECONDS LETTERS FIRST MAX FILE");
+	if (argc != 10)
+		errx(64, "usage: sql SOCKET DATABASE THREADS SECONDS LETTERS FIRST MAX FILE RATE");
 	socket_path = argv[1];
 	db_name = argv[2];
 	threads = (int)strtol(argv[3], NULL, 10);
@@ -142,10 +162,11 @@ main(int argc, char **argv)
 	first = strtoll(argv[6], NULL, 10);
 	max = strtoll(argv[7], NULL, 10);
 	statement = text_read(argv[8]);
+	rate = strtod(argv[9], NULL);
 	if (threads < 1 || threads > THREADS_MAX || mysql_library_init(0, NULL, NULL) != 0)
 		errx(64, "1 to %d threads", THREADS_MAX);
-	begin = text_now_ns();
-	end_ns = begin + (int64_t)(strtod(argv[4], NULL) * 1e9);
+	begin_ns = text_now_ns();
+	end_ns = begin_ns + (int64_t)(strtod(argv[4], NULL) * 1e9);
 	for (int i = 0; i < threads; i++) {
 		t[i].number = i;
 		t[i].seed = (uint64_t)i + 1;
@@ -156,10 +177,15 @@ main(int argc, char **argv)
 		pthread_join(t[i].id, NULL);
 		done += t[i].done;
 		affected += t[i].affected;
+		text_merge(&times, &t[i].times);
 	}
-	took = (double)(text_now_ns() - begin) / 1e9;
+	text_sort(&times);
+	took = (double)(text_now_ns() - begin_ns) / 1e9;
 	printf("{\"rate\": %.1f, \"done\": %lld, \"affected\": %lld, \"seconds\": %.3f, \"cpu_s\": "
-	       "%.3f}\n",
-	    (double)done / took, (long long)done, (long long)affected, took, text_cpu_s());
+	       "%.3f, "
+	       "\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f}\n",
+	    (double)done / took, (long long)done, (long long)affected, took, text_cpu_s(),
+	    text_percentile_ms(&times, 0.5), text_percentile_ms(&times, 0.99),
+	    text_percentile_ms(&times, 1));
 	return 0;
 }

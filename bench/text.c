@@ -100,3 +100,43 @@ text_cpu_s(void)
 	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
 	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
+
+void
+text_took(struct text_times *t, int64_t ns)
+{
+	if (t->n == t->cap) {
+		t->cap = t->cap * 2 + 4096;
+		t->us = realloc(t->us, t->cap * sizeof(*t->us));
+		if (t->us == NULL)
+			err(1, "realloc");
+	}
+	t->us[t->n++] = (uint32_t)(ns / 1000);
+}
+
+void
+text_merge(struct text_times *to, const struct text_times *from)
+{
+	for (size_t i = 0; i < from->n; i++)
+		text_took(to, (int64_t)from->us[i] * 1000);
+}
+
+static int
+by_size(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+void
+text_sort(struct text_times *t)
+{
+	if (t->n > 0)
+		qsort(t->us, t->n, sizeof(*t->us), by_size);
+}
+
+double
+text_percentile_ms(const struct text_times *t, double p)
+{
+	return t->n > 0 ? t->us[(size_t)(p * (double)(t->n - 1))] / 1e3 : 0;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the programs of the benchmarks share: templates, rising numbers, a clock. */
+/* What the programs of the benchmarks share: templates, rising numbers, a clock, how long things took. */
 #ifndef CS_BENCH_TEXT_H
 #define CS_BENCH_TEXT_H
 
@@ -26,6 +26,17 @@ char *text_read(const char *path);
 char **text_lines(char *s, size_t *n);
 
 int64_t text_now_ns(void);
+/* How long each of many things took. */
+struct text_times {
+	uint32_t *us;
+	size_t n, cap;
+};
+void text_took(struct text_times *t, int64_t ns);
+void text_merge(struct text_times *to, const struct text_times *from);
+void text_sort(struct text_times *t);
+/* What part P (0 to 1) of them did not exceed, once they are sorted; 0: there are none. */
+double text_percentile_ms(const struct text_times *t, double p);
+
 /* User and system time of this process. */
 double text_cpu_s(void);
 
