@@ -27,11 +27,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S  1000000000
-#define READ_MIN  65536
-#define EVENTS	  64
-#define IDLE_NS	  100000000
-#define PATIENCE  15 /* seconds after the end for what is still under way */
+#define NS_PER_S 1000000000
+#define READ_MIN 65536
+#define EVENTS	 64
+#define IDLE_NS	 100000000
+#define PATIENCE 15 /* seconds after the end for what is still under way */
 
 struct connection {
 	int fd;
