@@ -7,6 +7,7 @@
 #include "db/db_daemon.h"
 
 #include "db/db_plan.h"
+#include "db/db_wake.h"
 
 #include <stdlib.h>
 
@@ -33,7 +34,12 @@ assign(struct db *db, const struct conf *conf, struct plan *p, struct buf *list,
 {
 	auto_rows r = { 0 };
 	int64_t room;
+	bool waits;
 
+	/* mostly nothing does, and there may be many nodes */
+	TRY(db_wake_waiting(db, &waits, f));
+	if (!waits)
+		return CS_OK;
 	TRY(plan_read_nodes(db, conf, p, &room, f));
 	if (room <= 0)
 		return CS_OK;

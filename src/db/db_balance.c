@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rebalancing: what is assigned and nobody has claimed goes where it would go now. Looks at the
- * nodes' counts first, since mostly nothing is to be done; only then the work is read. Quotas have
- * the first say (core/select.h), load has the rest (core/balance.h), and both are carried out as
- * assignment is (db_plan.h).
+ * nodes' counts first (where anything is assigned at all), since mostly nothing is to be done; only
+ * then the work is read. Quotas have the first say (core/select.h), load has the rest
+ * (core/balance.h), and both are carried out as assignment is (db_plan.h).
  */
 #include "db/db_daemon.h"
 
 #include "core/balance.h"
 #include "db/db_plan.h"
+#include "db/db_wake.h"
 
 #include <stdlib.h>
 
@@ -157,8 +158,11 @@ balance(struct db *db, const struct conf *conf, struct plan *p, struct buf *list
 {
 	auto_balance b = { 0 };
 	auto_rows r = { 0 };
-	bool due;
+	bool any, due;
 
+	TRY(db_wake_assigned(db, 0, &any, f));
+	if (!any)
+		return CS_OK;
 	TRY(read_nodes(db, conf, p, &b, f));
 	TRY(is_due(db, p, &b, &due, f));
 	if (!due)

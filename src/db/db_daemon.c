@@ -5,6 +5,7 @@
  */
 #include "db/db_daemon.h"
 
+#include "base/buf.h"
 #include "db/db_alloc.h"
 
 enum cs_err
@@ -25,6 +26,26 @@ db_lead_drop(struct db *db, const char *holder, struct fault *f)
 	return DB_EXEC(db, f, NULL, STMT_LEADER_DROP, A_S(holder));
 }
 
+static enum cs_err
+set_online(struct db *db, const struct conf *conf, struct fault *f)
+{
+	struct buf list = { 0 };
+	auto_rows r = { 0 };
+	enum cs_err rc;
+
+	TRY(DB_QUERY(db, f, &r, STMT_NODES_CAME, A_I(conf->offline_after_s)));
+	if (db_count(&r) == 0)
+		return CS_OK;
+	while (db_next(&r))
+		buf_printf(&list, "%c%lld", list.len == 0 ? '[' : ',', (long long)db_i(&r, 0));
+	buf_putc(&list, ']');
+	rc = buf_failed(&list) ? cs_detail(f, CS_ENOMEM, "nodes that came")
+			       : DB_EXEC(db, f, NULL, STMT_NODES_ONLINE, A_S(list.data),
+				     A_I(conf->offline_after_s));
+	buf_free(&list);
+	return rc;
+}
+
 enum cs_err
 db_refresh_nodes(struct db *db, const struct conf *conf, db_node_note *note, struct fault *f)
 {
@@ -32,7 +53,7 @@ db_refresh_nodes(struct db *db, const struct conf *conf, db_node_note *note, str
 	int64_t released;
 	uint64_t went;
 
-	TRY(DB_EXEC(db, f, NULL, STMT_NODES_CAME, A_I(conf->offline_after_s)));
+	TRY(set_online(db, conf, f));
 	TRY(DB_QUERY(db, f, &r, STMT_NODES_SILENT, A_I(conf->heartbeat_memory_s),
 	    A_I(conf->offline_after_s)));
 	while (db_next(&r)) {

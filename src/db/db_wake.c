@@ -30,9 +30,26 @@ db_wake_given(struct db *db, int64_t *newest, bool *given, struct fault *f)
 }
 
 enum cs_err
+db_wake_assigned(struct db *db, int64_t n, bool *more, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	TRY(DB_QUERY(db, f, &r, STMT_WAKE_ASSIGNED, A_I(n)));
+	*more = db_next(&r);
+	return CS_OK;
+}
+
+/* Reads what is assigned, or the nodes, whichever is less. */
+enum cs_err
 db_wake_own(struct db *db, const struct conf *conf, struct db_rows *rows, struct fault *f)
 {
-	return DB_QUERY(db, f, rows, STMT_WAKE_OWN, A_I(conf->offline_after_s));
+	auto_rows r = { 0 };
+	bool more;
+
+	TRY(DB_QUERY(db, f, &r, STMT_WAKE_NODES));
+	TRY(db_wake_assigned(db, db_next(&r) ? db_i(&r, 0) : 0, &more, f));
+	return DB_QUERY(
+	    db, f, rows, more ? STMT_WAKE_OWN : STMT_WAKE_OWN_FEW, A_I(conf->offline_after_s));
 }
 
 enum cs_err
