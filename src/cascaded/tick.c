@@ -16,7 +16,6 @@
 #include "db/db_beat.h"
 #include "db/db_daemon.h"
 #include "db/db_gauge.h"
-#include "db/db_node.h"
 #include "db/db_schedule.h"
 #include "db/db_sync.h"
 #include "db/db_wake.h"
@@ -87,7 +86,7 @@ step_grace(struct daemon *d, struct fault *f)
 static enum cs_err
 step_sync_nodes(struct daemon *d, struct fault *f)
 {
-	return db_node_sync_all(d->db, d->conf, f);
+	return db_node_sync_all(d->db, d->conf, &d->walk, f);
 }
 
 static enum cs_err

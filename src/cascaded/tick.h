@@ -5,6 +5,7 @@
 
 #include "conf/conf.h"
 #include "db/db.h"
+#include "db/db_node.h"
 
 struct alert;
 struct http_multi;
@@ -18,9 +19,10 @@ struct daemon {
 	struct http_multi *http; /* every call of ours runs on it */
 	struct wake *wake;
 	struct alert *alert;
-	bool scheduling;  /* as an administrator last wanted it */
-	int64_t reloads;  /* of the schedule, that were asked for so far */
-	char holder[128]; /* our name in cascade_leader */
+	struct db_node_walk walk; /* of db_node_sync_all() */
+	bool scheduling;	  /* as an administrator last wanted it */
+	int64_t reloads;	  /* of the schedule, that were asked for so far */
+	char holder[128];	  /* our name in cascade_leader */
 	bool leads;
 	bool away;	       /* the last tick found no database */
 	bool grace;	       /* after an outage of ours: nothing is rescued for now */

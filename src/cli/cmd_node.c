@@ -383,7 +383,7 @@ static enum cs_err
 refresh(struct cli *c, bool *allowed, int64_t *moved)
 {
 	TRY(db_beat_rescue_allowed(c->db, c->conf, allowed, &c->fault));
-	TRY(db_node_sync_all(c->db, c->conf, &c->fault));
+	TRY(db_node_sync_all(c->db, c->conf, NULL, &c->fault));
 	if (*allowed)
 		TRY(db_refresh_nodes(c->db, c->conf, NULL, &c->fault));
 	return db_balance(c->db, c->conf, moved, &c->fault);

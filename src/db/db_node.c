@@ -12,7 +12,10 @@
 #include "base/log.h"
 #include "db/db_alloc.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#define SYNC_WINDOW 10000 /* nodes a step of a walk */
 
 /* Columns of STMT_NODE_GET and STMT_NODE_LIST from the type on. */
 enum {
@@ -297,9 +300,9 @@ db_node_sync(struct db *db, const struct conf *conf, const char *id, struct faul
 	return db_commit(&tx, f);
 }
 
-/* One row of STMT_NODE_STALE: node, id, gone, active. */
+/* One row of STMT_NODE_STALE or STMT_NODE_MISSING: node, id, gone, active. */
 static enum cs_err
-sync_stale(struct db *db, const struct conf *conf, const struct db_rows *r, struct fault *f)
+sync_row(struct db *db, const struct conf *conf, const struct db_rows *r, struct fault *f)
 {
 	int64_t seq = db_i(r, 0);
 
@@ -313,15 +316,11 @@ sync_stale(struct db *db, const struct conf *conf, const struct db_rows *r, stru
 	return db_alloc_release_node(db, conf, seq, EV_NODE_INACTIVE, true, NULL, f);
 }
 
-enum cs_err
-db_node_sync_all(struct db *db, const struct conf *conf, struct fault *f)
+static enum cs_err
+sync_rows(struct db *db, const struct conf *conf, struct db_rows *r, struct fault *f)
 {
-	auto_rows r = { 0 };
-
-	TRY(DB_EXEC(db, f, NULL, STMT_NODE_ADOPT_ALL));
-	TRY(DB_QUERY(db, f, &r, STMT_NODE_STALE, A_I(conf->default_capacity)));
-	while (db_next(&r)) {
-		enum cs_err err = sync_stale(db, conf, &r, f);
+	while (db_next(r)) {
+		enum cs_err err = sync_row(db, conf, r, f);
 
 		if (err == CS_EDBDOWN)
 			return err;
@@ -329,5 +328,52 @@ db_node_sync_all(struct db *db, const struct conf *conf, struct fault *f)
 			log_fault(LOG_LVL_WARN, "node_sync", f);
 		fault_clear(f);
 	}
+	return CS_OK;
+}
+
+/* What others inserted, in the window after *AFTER, which becomes its end; "": of the table too. */
+static enum cs_err
+sync_shown(struct db *db, const struct conf *conf, char after[NODE_ID_SIZE], struct fault *f)
+{
+	auto_rows window = { 0 };
+	auto_rows r = { 0 };
+	const char *last;
+
+	TRY(DB_QUERY(db, f, &window, STMT_NODE_SHOWN_WINDOW, A_S(after), A_I(SYNC_WINDOW - 1)));
+	last = db_next(&window) ? db_s(&window, 0) : NULL;
+	TRY(DB_QUERY(db, f, &r, STMT_NODE_MISSING, A_S(after), A_S(last), A_S(last)));
+	TRY(sync_rows(db, conf, &r, f));
+	snprintf(after, NODE_ID_SIZE, "%s", last != NULL ? last : "");
+	return CS_OK;
+}
+
+/* What others changed or deleted, in the window after *AFTER; 0: as "" above. */
+static enum cs_err
+sync_ours(struct db *db, const struct conf *conf, int64_t *after, struct fault *f)
+{
+	auto_rows window = { 0 };
+	auto_rows r = { 0 };
+	bool more;
+
+	TRY(DB_QUERY(db, f, &window, STMT_NODE_WINDOW, A_I(*after), A_I(SYNC_WINDOW - 1)));
+	more = db_next(&window);
+	TRY(DB_QUERY(db, f, &r, STMT_NODE_STALE, A_I(*after),
+	    A_I(more ? db_i(&window, 0) : INT64_MAX), A_I(conf->default_capacity)));
+	TRY(sync_rows(db, conf, &r, f));
+	*after = more ? db_i(&window, 0) : 0;
+	return CS_OK;
+}
+
+enum cs_err
+db_node_sync_all(struct db *db, const struct conf *conf, struct db_node_walk *walk, struct fault *f)
+{
+	struct db_node_walk whole = { 0 }, *w = walk != NULL ? walk : &whole;
+
+	do
+		TRY(sync_shown(db, conf, w->shown, f));
+	while (walk == NULL && w->shown[0] != '\0');
+	do
+		TRY(sync_ours(db, conf, &w->ours, f));
+	while (walk == NULL && w->ours != 0);
 	return CS_OK;
 }

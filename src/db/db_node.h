@@ -10,8 +10,9 @@
 #include "core/ident.h"
 #include "db/db.h"
 
-#define NODE_PARENT 0
-#define NODE_CHILD  1
+#define NODE_PARENT  0
+#define NODE_CHILD   1
+#define NODE_ID_SIZE (255 * 4 + 1) /* bytes of the longest id, with its end */
 
 /* A node as it is shown. Text may be NULL (id and name are not) and belongs to the rows read from.
  */
@@ -84,11 +85,17 @@ enum cs_err db_node_rotate(struct db *db, const char *id, char key[CREDENTIAL_LE
  * a parent or an unknown node. */
 enum cs_err db_node_sync(
     struct db *db, const struct conf *conf, const char *id, struct fault *f) cs_mustcheck;
+/* Where a walk over all nodes stands; all zero at first. */
+struct db_node_walk {
+	int64_t ours;		  /* cascade_node.seq */
+	char shown[NODE_ID_SIZE]; /* we_cascade_nodes.id */
+};
 /*
  * The same for every node that WeRSS inserted, changed or deleted; gives back the work of those
- * that are inactive or gone. A node that cannot be synchronised is logged and does not keep the
- * others.
+ * that are inactive or gone. With WALK a window a call, which begins anew behind the last node;
+ * NULL: all. A node that cannot be synchronised is logged and does not keep the others.
  */
-enum cs_err db_node_sync_all(struct db *db, const struct conf *conf, struct fault *f) cs_mustcheck;
+enum cs_err db_node_sync_all(struct db *db, const struct conf *conf, struct db_node_walk *walk,
+    struct fault *f) cs_mustcheck;
 
 #endif
