@@ -269,7 +269,7 @@ def nodes(lab):
     lab.nodes(count + 8)
     lab.pending(pick(lab, 20000, 200000))
     # these do not claim, so nothing is reserved for them
-    lab.sql("UPDATE cascade_node SET may_reserve = 0 WHERE seq <= %d" % count)
+    lab.sql("UPDATE cascade_node SET may_reserve = SUBSTR(node_id, 6) > %d" % count)
     parts = ("mariadbd", "cascade-fcgi", "nginx", "cascaded")
     lab.cascaded(True)
     lab.settled()

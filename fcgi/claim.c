@@ -28,6 +28,10 @@
  * head is looked for during a 20th of the time at most, but every 10 s. */
 #define HEAD_SHARE  20
 #define HEAD_MAX_MS 10000
+/* All that is reserved is walked to see whether anything is so beyond its time, by each claim that
+ * comes away empty: where nothing was, not for so many times as long as that took. cascaded gives
+ * it back by itself. */
+#define OVERDUE_SHARE 100
 
 /* How far the own work of a node was handed out. */
 struct own {
@@ -47,6 +51,7 @@ struct candidates {
 	struct db_queue_place cursor; /* up to which the list was used up */
 	bool borrowed;		      /* the list is of another worker's class */
 	bool used;		      /* since it was last tended */
+	int64_t overdue_due_ms;	      /* when to look for what is reserved beyond its time */
 	struct own own[OWN_NODES];    /* by node modulo OWN_NODES */
 	size_t n, next;
 	struct db_candidate list[LIST_MAX];
@@ -457,6 +462,21 @@ walk_pool(struct ctx *c, struct walk *w)
 	return CS_OK;
 }
 
+static enum cs_err
+free_overdue(struct ctx *c, bool *freed)
+{
+	struct candidates *l = c->candidates;
+	int64_t begin = clock_mono_ms();
+
+	*freed = false;
+	if (begin < l->overdue_due_ms)
+		return CS_OK;
+	TRY(db_alloc_free_overdue(c->db, c->conf, c->who.node, freed, &c->fault));
+	if (!*freed)
+		l->overdue_due_ms = begin + OVERDUE_SHARE * (clock_mono_ms() - begin);
+	return CS_OK;
+}
+
 /* The pool: own list, read on when it is old or used up; then everything; then others' leavings. */
 static enum cs_err
 walk_shared(struct ctx *c, struct walk *w)
@@ -471,7 +491,7 @@ walk_shared(struct ctx *c, struct walk *w)
 			TRY(walk_pool(c, w));
 		freed = false;
 		if (!has_any(w) && !w->full)
-			TRY(db_alloc_free_overdue(c->db, c->conf, c->who.node, &freed, &c->fault));
+			TRY(free_overdue(c, &freed));
 		look = true;
 	} while (freed);
 	return CS_OK;

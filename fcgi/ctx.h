@@ -63,6 +63,8 @@ struct principal {
 	int64_t assigned;   /* grows whenever work is assigned to it */
 	bool touch_due;	    /* last sign of life is older than node.touch: write one */
 	bool heartbeat_due; /* the same of the last heartbeat */
+	bool
+	    steady; /* shown online, and nothing tips if this heartbeat is written a little later */
 };
 
 /* The answer under construction. */
@@ -80,6 +82,7 @@ struct res {
 };
 
 struct candidates; /* the worker's list of claimable work: claim.h */
+struct alive;	   /* signs of life that are still to be written: alive.h */
 struct metrics;	   /* the pool's counters: metrics.h */
 
 struct ctx {
@@ -87,6 +90,7 @@ struct ctx {
 	const struct conf *conf;
 	struct db *db;
 	struct candidates *candidates;
+	struct alive *alive;
 	struct metrics *metrics;
 	struct req *req;
 	struct res *res;

@@ -73,6 +73,7 @@ enter_node(struct ctx *c, const struct db_auth_node *n)
 		.assigned = n->assigned,
 		.touch_due = n->touch_due,
 		.heartbeat_due = n->heartbeat_due,
+		.steady = n->steady,
 	};
 	return CS_OK;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * POST /heartbeat: a node's sign of life. Most heartbeats come soon after the last and write
- * nothing. Our own children name what they hold: that renews its leases, and what is left out
- * lapses soon.
+ * nothing, or are written together with others' (alive.h). Our own children name what they hold:
+ * that renews its leases, and what is left out lapses soon.
  */
 #include "fcgi/handlers.h"
 
 #include "base/clock.h"
 #include "base/parse.h"
 #include "db/db_alloc.h"
+#include "fcgi/alive.h"
 
 struct heartbeat {
 	const char *callback;
@@ -69,7 +70,7 @@ h_heartbeat(struct ctx *c)
 		TRY(db_heartbeat(
 		    c->db, c->conf, c->who.node, in.callback, holding, in.hold_s, &c->fault));
 	else if (c->who.heartbeat_due)
-		TRY(db_alive(c->db, c->who.node, c->who.node_id, &c->fault));
+		TRY(alive_note(c));
 	write_wishes(c);
 	return res_ok(c, MSG_SUCCESS);
 }

@@ -44,6 +44,7 @@ static const struct {
 
 enum retry { RETRY_BUSY, RETRY_AWAY, RETRY__MAX };
 enum article { ARTICLE_NEW, ARTICLE_UPDATED, ARTICLE__MAX };
+enum { HEARTBEAT_ALONE, HEARTBEAT_TOGETHER, HEARTBEAT__MAX };
 
 typedef _Atomic uint64_t counter;
 
@@ -60,6 +61,7 @@ struct metrics {
 	struct super_stats super;
 	counter started_ms;
 	counter articles[ARTICLE__MAX];
+	counter heartbeats[HEARTBEAT__MAX];
 	struct per_route route[]; /* nroutes + 1; the last one: no route found */
 };
 
@@ -68,6 +70,11 @@ static const char *const retry_reasons[] = {
 	[RETRY_BUSY] = "busy",
 	[RETRY_AWAY] = "database_away",
 	[RETRY__MAX] = NULL,
+};
+static const char *const heartbeat_ways[] = {
+	[HEARTBEAT_ALONE] = "alone",
+	[HEARTBEAT_TOGETHER] = "together",
+	[HEARTBEAT__MAX] = NULL,
 };
 static const char *const article_kinds[] = {
 	[ARTICLE_NEW] = "new",
@@ -151,6 +158,13 @@ metrics_articles(struct metrics *m, int64_t fresh, int64_t updated)
 {
 	add(&m->articles[ARTICLE_NEW], fresh);
 	add(&m->articles[ARTICLE_UPDATED], updated);
+}
+
+void
+metrics_heartbeats(struct metrics *m, int64_t alone, int64_t together)
+{
+	add(&m->heartbeats[HEARTBEAT_ALONE], alone);
+	add(&m->heartbeats[HEARTBEAT_TOGETHER], together);
 }
 
 /* ---- the page ---- */

@@ -33,6 +33,8 @@ void metrics_request(
 /* One for route R is run again because of ERR. */
 void metrics_retry(struct metrics *m, const struct route *r, enum cs_err err);
 void metrics_articles(struct metrics *m, int64_t fresh, int64_t updated);
+/* Heartbeats written, one each and many together. */
+void metrics_heartbeats(struct metrics *m, int64_t alone, int64_t together);
 
 /* Adds the page, in the Prometheus text format 0.0.4, to OUT. ROWS is NULL: the database is away.
  */

@@ -14,6 +14,7 @@
 #include "core/ident.h"
 #include "db/db_beat.h"
 #include "fcgi/access.h"
+#include "fcgi/alive.h"
 #include "fcgi/claim.h"
 #include "fcgi/metrics.h"
 #include "fcgi/request.h"
@@ -47,6 +48,7 @@ struct worker {
 	struct db *db;
 	struct arena *arena;
 	struct candidates *candidates;
+	struct alive alive;
 	struct buf body, inflated;
 	struct res res;
 	struct reply reply;
@@ -134,11 +136,23 @@ beat_if_due(struct worker *w)
 	w->beat_due_ms = clock_mono_ms() + BEAT_MS;
 }
 
+/* Writes noted signs of life that are due, or all. */
+static void
+write_alive(struct worker *w, bool all)
+{
+	if (w->alive.n == 0)
+		return;
+	slot_begin(w->slot, "alive");
+	alive_write(&w->alive, w->db, w->wc->metrics, all);
+	slot_end(w->slot, false);
+}
+
 /*
- * Waits for a request, a signal, or the next beat. EPOLLEXCLUSIVE wakes one idle worker for a
- * connection; with poll() all would race for it, which halves the throughput of 32.
- * The caller tries to accept whatever the reason of waking was: one that was woken for a connection
- * may not leave it to sleepers. A connection that the web server keeps is waited for by itself.
+ * Waits for a request, a signal, the next beat, or signs of life that are due. EPOLLEXCLUSIVE wakes
+ * one idle worker for a connection; with poll() all would race for it, which halves the throughput
+ * of 32. The caller tries to accept whatever the reason of waking was: one that was woken for a
+ * connection may not leave it to sleepers. A connection that the web server keeps is waited for by
+ * itself.
  */
 static bool
 wait_request(const struct worker *w, int kept_fd)
@@ -146,10 +160,13 @@ wait_request(const struct worker *w, int kept_fd)
 	struct pollfd p = { .fd = kept_fd, .events = POLLIN };
 	struct epoll_event event;
 	int64_t ms = w->beat_due_ms - clock_mono_ms();
+	int64_t alive_ms = alive_wait_ms(&w->alive);
 	struct timespec t = { 0 };
 
 	if (ms < 0)
 		ms = 0;
+	if (alive_ms >= 0 && alive_ms < ms)
+		ms = alive_ms;
 	if (kept_fd < 0) {
 		(void)epoll_pwait(w->epoll_fd, &event, 1, (int)ms, &w->open_mask);
 		return true;
@@ -277,6 +294,7 @@ serve(struct worker *w, FCGX_Request *fr)
 		.conf = w->wc->conf,
 		.db = w->db,
 		.candidates = w->candidates,
+		.alive = &w->alive,
 		.metrics = w->wc->metrics,
 		.req = &x.req,
 		.res = &w->res,
@@ -339,12 +357,14 @@ loop(struct worker *w)
 	slot_ready(w->slot);
 	for (heed_signals(w); !stop && w->left != 0; heed_signals(w)) {
 		beat_if_due(w);
+		write_alive(w, false);
 		if (wait_request(w, fr.ipcFd) && !accept_one(w, &fr)) {
 			err = CS_EIO;
 			break;
 		}
 	}
 	FCGX_Free(&fr, 1);
+	write_alive(w, true);
 	return err;
 }
 

@@ -27,6 +27,7 @@ enum {
 	N_HEARTBEAT_DUE,
 	N_ON_HOLD,
 	N_ASSIGNED,
+	N_STEADY,
 };
 
 /* Copies text that is not NULL; false: out of memory. */
@@ -74,18 +75,14 @@ db_auth_key(
 	return CS_OK;
 }
 
-/* Where KEY is remembered to be, or is to be remembered; NULL: it is too long for that. */
-static struct db_place *
-place_of(struct db *db, const char *key)
+static uint64_t
+hash_of(const char *key)
 {
-	uint32_t hash = 2166136261u; /* FNV-1a */
-	size_t n = strlen(key);
+	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
 
-	if (n >= DB_KEY_SIZE)
-		return NULL;
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ (unsigned char)key[i]) * 16777619u;
-	return &db->place[hash % DB_PLACES];
+	for (; *key != '\0'; key++)
+		hash = (hash ^ (unsigned char)*key) * UINT64_C(1099511628211);
+	return hash;
 }
 
 /* The row of R whose key is KEY, if there is one. */
@@ -111,6 +108,7 @@ pick_node(
 	out->assigned = db_i(r, N_ASSIGNED);
 	out->touch_due = db_i(r, N_TOUCH_DUE) != 0;
 	out->heartbeat_due = db_i(r, N_HEARTBEAT_DUE) != 0;
+	out->steady = db_i(r, N_STEADY) != 0;
 	out->found = true;
 	return CS_OK;
 }
@@ -123,24 +121,26 @@ static enum cs_err
 read_node(struct db *db, const char *key, const struct conf *conf, struct arena *a,
     struct db_auth_node *out, struct fault *f)
 {
-	struct db_place *place = place_of(db, key);
+	uint64_t hash = hash_of(key);
+	struct db_place *place = &db->place[hash % DB_PLACES];
+	uint32_t tag = (uint32_t)(hash >> 32);
+	int64_t steady_s = conf->offline_after_s / 2;
 	auto_rows r = { 0 };
 
-	if (place != NULL && strcmp(place->key, key) == 0) {
+	if (place->node != 0 && place->tag == tag) {
 		auto_rows at = { 0 };
 
 		TRY(DB_QUERY(db, f, &at, STMT_AUTH_NODE_AT, A_I(conf->touch_s), A_I(conf->touch_s),
-		    A_I(place->node)));
+		    A_I(steady_s), A_I(place->node)));
 		TRY(pick_node(&at, key, a, out, f));
 		if (out->found)
 			return CS_OK;
 	}
-	TRY(DB_QUERY(db, f, &r, STMT_AUTH_NODE, A_I(conf->touch_s), A_I(conf->touch_s), A_S(key)));
+	TRY(DB_QUERY(db, f, &r, STMT_AUTH_NODE, A_I(conf->touch_s), A_I(conf->touch_s),
+	    A_I(steady_s), A_S(key)));
 	TRY(pick_node(&r, key, a, out, f));
-	if (place == NULL || out->node == 0)
-		return CS_OK;
-	memcpy(place->key, key, strlen(key) + 1);
-	place->node = out->node;
+	if (out->node != 0)
+		*place = (struct db_place){ tag, (uint32_t)out->node };
 	return CS_OK;
 }
 

@@ -42,6 +42,7 @@ struct db_auth_node {
 	int64_t assigned;   /* grows whenever work is assigned to it */
 	bool touch_due;	    /* the last sign of life is older than node.touch */
 	bool heartbeat_due; /* so is the last heartbeat */
+	bool steady; /* shown online, its last heartbeat younger than half of node.offline_after */
 };
 
 enum cs_err db_auth_user(struct db *db, const char *username, struct arena *a,

@@ -269,3 +269,35 @@ db_alive(struct db *db, int64_t node, const char *node_id, struct fault *f)
 {
 	return DB_EXEC(db, f, NULL, STMT_ALIVE, A_I(node), A_S(node_id));
 }
+
+static int
+by_number(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static enum cs_err
+write_alive(struct db *db, const char *list, struct fault *f)
+{
+	auto_tx tx = { 0 };
+
+	TRY(db_begin(db, &tx, f));
+	TRY(DB_EXEC(db, f, NULL, STMT_ALIVE_SEEN, A_S(list)));
+	TRY(DB_EXEC(db, f, NULL, STMT_ALIVE_SHOWN, A_S(list)));
+	return db_commit(&tx, f);
+}
+
+enum cs_err
+db_alive_many(struct db *db, int64_t *node, size_t n, struct fault *f)
+{
+	struct buf list = { 0 };
+	enum cs_err rc;
+
+	qsort(node, n, sizeof(*node), by_number);
+	list_numbers(&list, node, n);
+	rc = buf_failed(&list) ? cs_detail(f, CS_ENOMEM, "nodes") : write_alive(db, list.data, f);
+	buf_free(&list);
+	return rc;
+}

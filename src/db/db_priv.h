@@ -13,12 +13,12 @@
 #define DB_PARAM_MAX 64
 #define DB_COL_MAX   64
 
-/* Where keys of nodes were found last (db_auth.c), by their hash. */
-#define DB_PLACES   256
-#define DB_KEY_SIZE 40 /* of longer ones nothing is remembered */
+/* Where keys of nodes were found last (db_auth.c), by their hash: 2 MiB, touched as far as there
+ * are nodes. */
+#define DB_PLACES (1u << 18)
 struct db_place {
-	char key[DB_KEY_SIZE];
-	int64_t node;
+	uint32_t tag;  /* the hash's other half */
+	uint32_t node; /* 0: nothing is remembered */
 };
 
 /* A row of stmt.def. */
