@@ -262,7 +262,7 @@ db_alloc_retake(struct db *db, const struct conf *conf, const struct db_alloc *a
 
 	*moved = false;
 	if (al->node != 0 && al->node != node) {
-		TRY(db_alloc_unassign(db, al->seq, al->ver, al->node, false, moved, f));
+		TRY(db_alloc_unassign(db, al->seq, al->ver, al->node, moved, f));
 		if (!*moved)
 			return CS_OK;
 		ver++;
@@ -274,12 +274,12 @@ db_alloc_retake(struct db *db, const struct conf *conf, const struct db_alloc *a
 }
 
 enum cs_err
-db_alloc_unassign(struct db *db, int64_t seq, int64_t ver, int64_t node, bool lapsed, bool *moved,
-    struct fault *f)
+db_alloc_unassign(
+    struct db *db, int64_t seq, int64_t ver, int64_t node, bool *moved, struct fault *f)
 {
 	uint64_t n = 0;
 
-	TRY(DB_EXEC(db, f, &n, STMT_ALLOC_UNASSIGN, A_I(lapsed), A_I(seq), A_I(ver), A_I(node)));
+	TRY(DB_EXEC(db, f, &n, STMT_ALLOC_UNASSIGN, A_I(seq), A_I(ver), A_I(node)));
 	if (moved != NULL)
 		*moved = n > 0;
 	return CS_OK;
@@ -293,7 +293,7 @@ release_one(struct db *db, const struct conf *conf, const struct db_alloc *al,
 	const struct db_end end = { 0 };
 
 	if (al->state == ALLOC_PENDING)
-		return db_alloc_unassign(db, al->seq, al->ver, al->node, false, moved, f);
+		return db_alloc_unassign(db, al->seq, al->ver, al->node, moved, f);
 	return db_alloc_end(db, conf, al, event, &end, moved, f);
 }
 

@@ -164,10 +164,10 @@ enum cs_err db_alloc_retake(struct db *db, const struct conf *conf, const struct
 /* A former holder completes what has failed or timed out. CS_ECONFLICT: something newer is open. */
 enum cs_err db_alloc_complete_late(struct db *db, const struct db_alloc *al,
     const struct db_end *end, bool *moved, struct fault *f) cs_mustcheck;
-/* Takes the reservation for NODE away: back into the pool, nobody's. LAPSED: the node let it lapse
- * and gets no other until it claims. *MOVED (may be NULL) as above. */
-enum cs_err db_alloc_unassign(struct db *db, int64_t seq, int64_t ver, int64_t node, bool lapsed,
-    bool *moved, struct fault *f) cs_mustcheck;
+/* Takes the reservation for NODE away: back into the pool, nobody's. *MOVED (may be NULL) as above.
+ */
+enum cs_err db_alloc_unassign(struct db *db, int64_t seq, int64_t ver, int64_t node, bool *moved,
+    struct fault *f) cs_mustcheck;
 
 /*
  * Takes everything away from NODE: reservations go back to the pool, held work ends by EVENT

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "core/ident.h"
+#include "db/db_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +97,7 @@ db_alloc_free_overdue(
 	*freed = false;
 	TRY(DB_QUERY(db, f, &r, STMT_POOL_OVERDUE, A_I(node), A_I(conf->prefer_s), A_I(node)));
 	while (db_next(&r) && !*freed) {
-		TRY(db_alloc_unassign(db, db_i(&r, 0), db_i(&r, 1), db_i(&r, 2), false, &moved, f));
+		TRY(db_alloc_unassign(db, db_i(&r, 0), db_i(&r, 1), db_i(&r, 2), &moved, f));
 		*freed = moved;
 	}
 	return CS_OK;
@@ -127,15 +128,6 @@ db_alloc_load(struct db *db, int64_t node, struct db_load *out, struct fault *f)
 	return CS_OK;
 }
 
-/* Numbers as a JSON array into B. */
-static void
-list_numbers(struct buf *b, const int64_t *v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		buf_printf(b, "%c%lld", i == 0 ? '[' : ',', (long long)v[i]);
-	buf_puts(b, n == 0 ? "[]" : "]");
-}
-
 static enum cs_err
 query_offers(struct db *db, const struct conf *conf, int64_t node, const struct db_wanted *w,
     struct db_rows *package, struct fault *f)
@@ -153,7 +145,7 @@ query_offers(struct db *db, const struct conf *conf, int64_t node, const struct 
 	if (w->max == 1)
 		return DB_QUERY(db, f, package, STMT_OFFER_ONE, lease, lease, A_I(node), A_I(node),
 		    PLACE_ARGS(own), first, A_I(node));
-	list_numbers(&list, w->seq, w->n);
+	db_list_numbers(&list, w->seq, w->n);
 	rc = buf_failed(&list) ? cs_detail(f, CS_ENOMEM, "row numbers")
 			       : DB_QUERY(db, f, package, STMT_OFFER_MANY, lease, lease, A_I(node),
 				     PLACE_ARGS(own), A_I((int64_t)w->max), A_S(list.data),
@@ -270,14 +262,6 @@ db_alive(struct db *db, int64_t node, const char *node_id, struct fault *f)
 	return DB_EXEC(db, f, NULL, STMT_ALIVE, A_I(node), A_S(node_id));
 }
 
-static int
-by_number(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static enum cs_err
 write_alive(struct db *db, const char *list, struct fault *f)
 {
@@ -295,8 +279,8 @@ db_alive_many(struct db *db, int64_t *node, size_t n, struct fault *f)
 	struct buf list = { 0 };
 	enum cs_err rc;
 
-	qsort(node, n, sizeof(*node), by_number);
-	list_numbers(&list, node, n);
+	db_sort_numbers(node, n);
+	db_list_numbers(&list, node, n);
 	rc = buf_failed(&list) ? cs_detail(f, CS_ENOMEM, "nodes") : write_alive(db, list.data, f);
 	buf_free(&list);
 	return rc;

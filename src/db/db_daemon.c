@@ -7,6 +7,12 @@
 
 #include "base/buf.h"
 #include "db/db_alloc.h"
+#include "db/db_plan.h"
+#include "db/db_priv.h"
+
+#include <stdlib.h>
+
+#define DB_UNRESERVE_MAX 500
 
 enum cs_err
 db_lead(struct db *db, const char *holder, bool *leads, struct fault *f)
@@ -86,20 +92,58 @@ db_expire_leases(struct db *db, const struct conf *conf, int64_t *n, struct faul
 	return CS_OK;
 }
 
+/* What each row of STMT_UNRESERVE is about is to be nobody's; LAPSED, of which there are *N more:
+ * the nodes that let it lapse. */
+static enum cs_err
+plan_unreserve(struct plan *p, struct db_rows *r, int64_t *lapsed, size_t *n, struct fault *f)
+{
+	p->items = calloc(db_count(r), sizeof(*p->items));
+	if (p->items == NULL)
+		return plan_no_memory(f);
+	while (db_next(r)) {
+		p->items[p->nitems++] = (struct plan_item){
+			.seq = db_i(r, 0),
+			.ver = db_i(r, 1),
+			.node = db_i(r, 2),
+		};
+		if (db_i(r, 3) != 0)
+			lapsed[(*n)++] = db_i(r, 2);
+	}
+	return CS_OK;
+}
+
+static enum cs_err
+unreserve(
+    struct db *db, struct plan *p, struct db_rows *r, struct buf *list, int64_t *n, struct fault *f)
+{
+	int64_t lapsed[DB_UNRESERVE_MAX];
+	size_t nlapsed = 0;
+
+	TRY(plan_unreserve(p, r, lapsed, &nlapsed, f));
+	db_sort_numbers(lapsed, nlapsed);
+	db_list_numbers(list, lapsed, nlapsed);
+	if (buf_failed(list))
+		return plan_no_memory(f);
+	if (nlapsed > 0)
+		TRY(DB_EXEC(db, f, NULL, STMT_NODES_LAPSED, A_S(list->data)));
+	return plan_write(db, p, list, n, f);
+}
+
 enum cs_err
 db_expire_reservations(struct db *db, const struct conf *conf, int64_t *n, struct fault *f)
 {
+	struct buf list = { 0 };
+	auto_plan p = { 0 };
 	auto_rows r = { 0 };
-	bool moved;
+	enum cs_err rc = CS_OK;
 
 	*n = 0;
-	TRY(DB_QUERY(db, f, &r, STMT_UNRESERVE, A_I(conf->prefer_s), A_I(conf->prefer_s)));
-	while (db_next(&r)) {
-		TRY(db_alloc_unassign(
-		    db, db_i(&r, 0), db_i(&r, 1), db_i(&r, 2), db_i(&r, 3) != 0, &moved, f));
-		*n += moved;
-	}
-	return CS_OK;
+	TRY(DB_QUERY(db, f, &r, STMT_UNRESERVE, A_I(conf->prefer_s), A_I(conf->prefer_s),
+	    A_I(DB_UNRESERVE_MAX)));
+	if (db_count(&r) > 0)
+		rc = unreserve(db, &p, &r, &list, n, f);
+	buf_free(&list);
+	return rc;
 }
 
 enum cs_err

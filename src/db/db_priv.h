@@ -78,6 +78,10 @@ struct buf;
  * but nobody vouches for what they hold.
  */
 void db_list_add(struct buf *b, const char *id);
+/* Numbers as a whole one. */
+void db_list_numbers(struct buf *b, const int64_t *v, size_t n);
+/* In the order that rows are locked in. */
+void db_sort_numbers(int64_t *v, size_t n);
 /* Part of the caller's transaction: drops finished allocations (JSON array of ids) with their
  * attempts and links. *N counts them. */
 enum cs_err db_drop_allocations(

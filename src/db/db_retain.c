@@ -8,6 +8,8 @@
 #include "base/buf.h"
 #include "db/db_priv.h"
 
+#include <stdlib.h>
+
 void
 db_list_add(struct buf *b, const char *id)
 {
@@ -21,6 +23,28 @@ db_list_add(struct buf *b, const char *id)
 			buf_putc(b, *id);
 	}
 	buf_putc(b, '"');
+}
+
+void
+db_list_numbers(struct buf *b, const int64_t *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_printf(b, "%c%lld", i == 0 ? '[' : ',', (long long)v[i]);
+	buf_puts(b, n == 0 ? "[]" : "]");
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+void
+db_sort_numbers(int64_t *v, size_t n)
+{
+	qsort(v, n, sizeof(*v), by_number);
 }
 
 enum cs_err
