@@ -232,6 +232,7 @@ look_into(struct ctx *c, struct walk *w)
 
 	TRY(db_alloc_load(c->db, c->who.node, &load, &c->fault));
 	c->who.open_count = load.open;
+	c->who.assigned = load.assigned; /* what was nobody's may be its own by now */
 	w->full = load.draining || load.on_hold || load.open >= load.capacity;
 	return CS_OK;
 }
@@ -530,7 +531,7 @@ claim_more(struct ctx *c, size_t max, struct claimed *got, enum msg_id *why, str
 	struct walk w = { .got = got, .before = got->n, .max = max };
 
 	*load = (struct db_load){ c->who.open_count, c->who.max_capacity, c->who.draining,
-		c->who.on_hold };
+		c->who.on_hold, c->who.assigned };
 	if (!load->draining && !load->on_hold)
 		TRY(walk_all(c, &w, load->open < load->capacity));
 	if (has_any(&w))

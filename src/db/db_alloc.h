@@ -117,6 +117,7 @@ struct db_load {
 	int64_t open, capacity;
 	bool draining; /* or deactivated */
 	bool on_hold;
+	int64_t assigned; /* grows whenever work is assigned to it */
 };
 enum cs_err db_alloc_load(
     struct db *db, int64_t node, struct db_load *out, struct fault *f) cs_mustcheck;

@@ -124,7 +124,7 @@ db_alloc_load(struct db *db, int64_t node, struct db_load *out, struct fault *f)
 	TRY(DB_QUERY(db, f, &r, STMT_NODE_LOAD, A_I(node)));
 	if (db_next(&r))
 		*out = (struct db_load){ db_i(&r, 0), db_i(&r, 1), db_i(&r, 2) != 0,
-			db_i(&r, 3) != 0 };
+			db_i(&r, 3) != 0, db_i(&r, 4) };
 	return CS_OK;
 }
 
