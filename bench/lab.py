@@ -166,8 +166,8 @@ class Lab:
         self.sql("INSERT INTO we_cascade_nodes (id, node_type, name, api_key, api_secret_hash, sync_config, is_active, status,"
                  " created_at, updated_at) SELECT CONCAT('node-', seq), 1, CONCAT('node ', seq), CONCAT('CN', LPAD(seq, 32, '0')),"
                  " SHA2(CONCAT('CS', LPAD(seq, 32, '0')), 256), '{\"max_capacity\": %d}', 1, 1, NOW(), NOW() FROM %s" % (capacity, seq))
-        self.sql("INSERT INTO cascade_node (node_id, active, online, max_capacity, sync_config_hash, last_seen_at)"
-                 " SELECT id, 1, 1, %d, MD5(sync_config), NOW(3) FROM we_cascade_nodes"
+        self.sql("INSERT INTO cascade_node (node_id, active, online, max_capacity, sync_config_hash, last_seen_at, last_heartbeat_at)"
+                 " SELECT id, 1, 1, %d, MD5(sync_config), NOW(3), NOW(3) FROM we_cascade_nodes"
                  " WHERE id NOT IN (SELECT node_id FROM cascade_node)" % capacity)
 
     def feeds(self, count):

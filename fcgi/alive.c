@@ -10,14 +10,24 @@
 #include "db/db_alloc.h"
 #include "fcgi/metrics.h"
 
-#define ALIVE_MS 500
+#define ALIVE_MS     500
+#define STEADY_ALONE 1	/* written at once in that time, of nodes that are shown online */
+#define OTHERS_ALONE 16 /* with those of others */
+
+/* A half second in which ALONE count as written at once. */
+static void
+begin(struct alive *a, int alone)
+{
+	a->due_ms = clock_mono_ms() + ALIVE_MS;
+	a->alone = alone;
+}
 
 static enum cs_err
 flush(struct alive *a, struct db *db, struct metrics *metrics, struct fault *f)
 {
 	size_t n = a->n;
 
-	a->due_ms = clock_mono_ms() + ALIVE_MS;
+	begin(a, STEADY_ALONE);
 	TRY(db_alive_many(db, a->node, n, f));
 	metrics_heartbeats(metrics, 0, (int64_t)n);
 	a->n = 0;
@@ -28,13 +38,13 @@ enum cs_err
 alive_note(struct ctx *c)
 {
 	struct alive *a = c->alive;
-	int64_t now = clock_mono_ms();
 
-	if (!c->who.steady || (a->n == 0 && now >= a->due_ms)) {
+	if (a->n == 0 && clock_mono_ms() >= a->due_ms)
+		begin(a, 0);
+	if (a->alone < (c->who.steady ? STEADY_ALONE : OTHERS_ALONE)) {
+		a->alone++;
 		TRY(db_alive(c->db, c->who.node, c->who.node_id, &c->fault));
 		metrics_heartbeats(c->metrics, 1, 0);
-		if (a->n == 0)
-			a->due_ms = now + ALIVE_MS;
 		return CS_OK;
 	}
 	if (a->n == ALIVE_MAX)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Signs of life. A heartbeat that is due is written at once where a worker has little to write;
- * where they come thick and fast, those of nodes that are shown online are noted, and written
- * together half a second later. A worker that is killed meanwhile loses them, and the nodes' next
- * ones come long before anybody takes them for offline.
+ * where they come thick and fast they are noted, and written together half a second later. A worker
+ * that is killed meanwhile loses them: a node that is shown online is heard again long before
+ * anybody takes it for offline. Others are noted only where many come at once, as after an outage.
  */
 #ifndef CS_FCGI_ALIVE_H
 #define CS_FCGI_ALIVE_H
@@ -15,8 +15,9 @@
 struct alive {
 	size_t n;
 	int64_t node[ALIVE_MAX];
-	int64_t due_ms; /* monotonic: when to write what is noted; until then nothing is written at
-			   once */
+	int64_t
+	    due_ms; /* monotonic: when the half second ends, and what is noted is to be written */
+	int alone;  /* written at once since it began */
 };
 
 /* Writes or notes that the calling node, whose heartbeat is due, is alive. */
