@@ -106,6 +106,7 @@ def test_end(s, t):
     s.stop("cascade-fcgi")
     t.eq(old(s, nodes), 0, "stopped")
     s.start("cascade-fcgi")
+    t.ok(wait_for(lambda: s.http("GET", "/readyz").status == 200, 30), "started again")
     age(s, nodes)
     beat(t, nodes)
     s.kill("cascade-fcgi", signal.SIGHUP)
