@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the programs of the benchmarks share: templates, rising numbers, a clock, how long things took. */
+/* What the programs of the benchmarks share: templates, rising numbers, a clock, how long things
+ * took. */
 #ifndef CS_BENCH_TEXT_H
 #define CS_BENCH_TEXT_H
 
