@@ -10,6 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
 from cascade import run, wait_for  # noqa: E402
+from cost import Cost  # noqa: E402
 from work import claim, clear, consistent, dispatch, feed_id, make_feeds, make_task  # noqa: E402
 
 ROUNDS = 5
@@ -64,4 +65,20 @@ def test_to_another(s, t):
         t.eq(claim(node), None, "and nobody has it twice")
 
 
-run(test_to_itself, test_to_another, workers=1, cascaded=False, env={"CASCADE_DISPATCH_PREFER": "10m"})
+def test_walk(s, t):
+    """one that has to walk all that waits, since none of it is for this node, reads it in the order of its index"""
+    clear(s)
+    feeds = make_feeds(s, 700, first=1000)
+    node = s.new_node("walks", sync_config={"max_capacity": 2})
+    other = s.new_node("preferred", sync_config={"max_capacity": 2, "feed_quota": {feed: 1 for feed in feeds}})
+    for one in (node, other):
+        one.post("/heartbeat")
+    make_task(s, "walked", feeds)
+    dispatch(s, "walked")
+    rows, sorted_rows = Cost(s, "Handler_read%", "Sort_rows").of(lambda _: t.eq(claim(node), None, "all is for another"))
+    t.ok(rows >= 700, "it looks at all of it: %d rows" % rows)
+    t.ok(sorted_rows < 100, "and sorts none: %d rows" % sorted_rows)
+    t.ok(claim(other), "the other gets it")
+
+
+run(test_to_itself, test_to_another, test_walk, workers=1, cascaded=False, env={"CASCADE_DISPATCH_PREFER": "10m"})
