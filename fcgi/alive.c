@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Signs of life, at once or many together. Written by itself each is a transaction of its own,
- * which for a large fleet is most of what the database does; together they take a tenth of that.
+ * which for a large fleet is most of what the database does; together they take a fifth of that.
  */
 #include "fcgi/alive.h"
 

@@ -15,9 +15,8 @@
 struct alive {
 	size_t n;
 	int64_t node[ALIVE_MAX];
-	int64_t
-	    due_ms; /* monotonic: when the half second ends, and what is noted is to be written */
-	int alone;  /* written at once since it began */
+	int64_t due_ms; /* monotonic: the half second ends, what is noted is to be written */
+	int alone;	/* written at once since it began */
 };
 
 /* Writes or notes that the calling node, whose heartbeat is due, is alive. */

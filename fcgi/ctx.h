@@ -63,8 +63,7 @@ struct principal {
 	int64_t assigned;   /* grows whenever work is assigned to it */
 	bool touch_due;	    /* last sign of life is older than node.touch: write one */
 	bool heartbeat_due; /* the same of the last heartbeat */
-	bool
-	    steady; /* shown online, and nothing tips if this heartbeat is written a little later */
+	bool steady;	    /* shown online, and for a while yet */
 };
 
 /* The answer under construction. */

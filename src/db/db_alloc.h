@@ -197,7 +197,7 @@ enum cs_err db_heartbeat(struct db *db, const struct conf *conf, int64_t node, c
 /* A heartbeat of NODE, whose id is NODE_ID, that says nothing else: half the work. */
 enum cs_err db_alive(
     struct db *db, int64_t node, const char *node_id, struct fault *f) cs_mustcheck;
-/* The same of N nodes at once, which it sorts; a tenth of the work for each. */
+/* The same of N nodes at once, which it sorts; a fifth of the work for each. */
 enum cs_err db_alive_many(struct db *db, int64_t *node, size_t n, struct fault *f) cs_mustcheck;
 
 #endif
