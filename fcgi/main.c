@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "conf/conf.h"
+#include "db/db_auth.h"
 #include "fcgi/metrics.h"
 #include "fcgi/worker.h"
 #include "proc/listen.h"
@@ -232,9 +233,9 @@ run(struct app *app, struct conf *conf)
 
 	signal(SIGPIPE, SIG_IGN); /* a log pipe whose reader died shall not end the pool */
 	app->metrics = metrics_map();
-	if (app->metrics == NULL)
-		(void)cs_detail(&f, CS_ENOMEM, "no memory for the counters");
-	if (app->metrics == NULL || open_listener(app, conf, &f) != CS_OK ||
+	if (app->metrics == NULL || !db_auth_share())
+		(void)cs_detail(&f, CS_ENOMEM, "no memory that workers share");
+	if (f.code != CS_OK || open_listener(app, conf, &f) != CS_OK ||
 	    open_log(conf, &f) != CS_OK) {
 		conf_free(conf);
 		return complain(&f);

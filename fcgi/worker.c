@@ -97,6 +97,18 @@ take_signals(struct worker *w)
 	}
 }
 
+static bool
+has_signal(void)
+{
+	sigset_t pending;
+	size_t i = 0;
+
+	sigpending(&pending);
+	while (i < ARRAY_LEN(signals) && sigismember(&pending, signals[i]) == 0)
+		i++;
+	return i < ARRAY_LEN(signals);
+}
+
 /* Lets pending signals in: waiting does not, where it finds a connection at once, as under load. */
 static void
 heed_signals(const struct worker *w)
@@ -104,8 +116,10 @@ heed_signals(const struct worker *w)
 	struct fault f = { 0 };
 	sigset_t mask;
 
-	sigprocmask(SIG_SETMASK, &w->open_mask, &mask);
-	sigprocmask(SIG_SETMASK, &mask, NULL);
+	if (has_signal()) {
+		sigprocmask(SIG_SETMASK, &w->open_mask, &mask);
+		sigprocmask(SIG_SETMASK, &mask, NULL);
+	}
 	if (!reopen)
 		return;
 	reopen = 0;
@@ -271,15 +285,25 @@ forget(struct worker *w, struct exchange *x)
 	buf_reset(&w->reply.opening);
 }
 
-/* Sends what is left of the answer. A worker's last one closes a connection that the web server
- * keeps, since a request sent on it after that would be lost. */
+/*
+ * Sends what is left of the answer. The connection is closed here: libfcgi would first wait until
+ * the web server has closed it too, lest something be lost that had not been read, and
+ * request_drain() left nothing of that kind. A worker's last answer closes one that the web server
+ * keeps as well, since a request sent on it after that would be lost.
+ */
 static void
 finish(const struct worker *w, FCGX_Request *fr)
 {
+	bool keep;
+
 	heed_signals(w);
-	if (stop || w->left == 1)
-		fr->keepConnection = 0;
+	keep = fr->keepConnection && !stop && w->left != 1;
+	fr->keepConnection = 1;
 	FCGX_Finish_r(fr);
+	if (keep || fr->ipcFd < 0) /* it is closed already where something failed */
+		return;
+	close(fr->ipcFd);
+	fr->ipcFd = -1;
 }
 
 static void

@@ -9,7 +9,18 @@
 #include "db/db_node.h"
 #include "db/db_priv.h"
 
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/*
+ * Where keys of nodes were found last: half of the key's hash and the node in one word, so that
+ * processes read and write it without a lock; 0: nothing. A key has two places, of which it is
+ * written to the first; what was there moves to the second. 2 MiB, touched as far as there are
+ * nodes.
+ */
+#define PLACES (1u << 18)
+static _Atomic uint64_t *places;
 
 /* Columns of STMT_AUTH_NODE. */
 enum {
@@ -85,6 +96,47 @@ hash_of(const char *key)
 	return hash;
 }
 
+bool
+db_auth_share(void)
+{
+	void *p = mmap(NULL, PLACES * sizeof(*places), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	places = p != MAP_FAILED ? p : NULL;
+	return places != NULL;
+}
+
+/* 0: not known. */
+static uint32_t
+recall(uint64_t hash)
+{
+	for (unsigned i = 0; i < 2 && places != NULL; i++) {
+		uint64_t place =
+		    atomic_load_explicit(&places[(hash ^ i) % PLACES], memory_order_relaxed);
+
+		if (place >> 32 == hash >> 32)
+			return (uint32_t)place;
+	}
+	return 0;
+}
+
+static void
+remember(uint64_t hash, uint32_t node)
+{
+	_Atomic uint64_t *first, *second;
+	uint64_t place;
+
+	if (places == NULL)
+		return;
+	first = &places[hash % PLACES];
+	second = &places[(hash ^ 1) % PLACES];
+	place = atomic_load_explicit(first, memory_order_relaxed);
+	if (place >> 32 != hash >> 32)
+		atomic_store_explicit(second, place, memory_order_relaxed);
+	place = (hash >> 32) << 32 | node;
+	atomic_store_explicit(first, place, memory_order_relaxed);
+}
+
 /* The row of R whose key is KEY, if there is one. */
 static enum cs_err
 pick_node(
@@ -122,16 +174,15 @@ read_node(struct db *db, const char *key, const struct conf *conf, struct arena 
     struct db_auth_node *out, struct fault *f)
 {
 	uint64_t hash = hash_of(key);
-	struct db_place *place = &db->place[hash % DB_PLACES];
-	uint32_t tag = (uint32_t)(hash >> 32);
+	uint32_t place = recall(hash);
 	int64_t steady_s = conf->offline_after_s / 2;
 	auto_rows r = { 0 };
 
-	if (place->node != 0 && place->tag == tag) {
+	if (place != 0) {
 		auto_rows at = { 0 };
 
 		TRY(DB_QUERY(db, f, &at, STMT_AUTH_NODE_AT, A_I(conf->touch_s), A_I(conf->touch_s),
-		    A_I(steady_s), A_I(place->node)));
+		    A_I(steady_s), A_I(place)));
 		TRY(pick_node(&at, key, a, out, f));
 		if (out->found)
 			return CS_OK;
@@ -140,7 +191,7 @@ read_node(struct db *db, const char *key, const struct conf *conf, struct arena 
 	    A_I(steady_s), A_S(key)));
 	TRY(pick_node(&r, key, a, out, f));
 	if (out->node != 0)
-		*place = (struct db_place){ tag, (uint32_t)out->node };
+		remember(hash, (uint32_t)out->node);
 	return CS_OK;
 }
 

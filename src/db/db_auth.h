@@ -45,6 +45,10 @@ struct db_auth_node {
 	bool steady; /* shown online, its last heartbeat younger than half of node.offline_after */
 };
 
+/* Where keys of nodes are found is remembered, from now on, by this process and those that it forks
+ * together. False: there is no memory for that, and each node is looked for by its key, as before.
+ * Called once. */
+bool db_auth_share(void);
 enum cs_err db_auth_user(struct db *db, const char *username, struct arena *a,
     struct db_auth_user *out, struct fault *f) cs_mustcheck;
 enum cs_err db_auth_key(struct db *db, const char *key, struct arena *a, struct db_auth_key *out,

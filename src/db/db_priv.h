@@ -13,14 +13,6 @@
 #define DB_PARAM_MAX 64
 #define DB_COL_MAX   64
 
-/* Where keys of nodes were found last (db_auth.c), by their hash: 2 MiB, touched as far as there
- * are nodes. */
-#define DB_PLACES (1u << 18)
-struct db_place {
-	uint32_t tag;  /* the hash's other half */
-	uint32_t node; /* 0: nothing is remembered */
-};
-
 /* A row of stmt.def. */
 struct stmt_row {
 	const char *name;
@@ -40,7 +32,6 @@ struct db {
 	bool bulk;	   /* the server takes arrays of parameters */
 	size_t packet_max; /* the server's max_allowed_packet */
 	struct key_type key;
-	struct db_place place[DB_PLACES];
 	bool in_tx;
 	enum cs_err
 	    tx_err;	  /* why the open transaction can only be rolled back; CS_OK: it is sound */
