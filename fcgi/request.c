@@ -17,23 +17,31 @@
 #define DRAIN_CHUNK 16384
 #define Q_ONE	    1000 /* quality values are kept in thousandths */
 
-static const char *const env_name[ENV__MAX] = {
-	[ENV_METHOD] = "REQUEST_METHOD",
-	[ENV_REQUEST_URI] = "REQUEST_URI",
-	[ENV_DOCUMENT_URI] = "DOCUMENT_URI",
-	[ENV_SCRIPT_NAME] = "SCRIPT_NAME",
-	[ENV_PATH_INFO] = "PATH_INFO",
-	[ENV_QUERY] = "QUERY_STRING",
-	[ENV_LENGTH] = "CONTENT_LENGTH",
-	[ENV_ENCODING] = "HTTP_CONTENT_ENCODING",
-	[ENV_IDEMPOTENCY] = "HTTP_IDEMPOTENCY_KEY",
-	[ENV_AUTHORIZATION] = "HTTP_AUTHORIZATION",
-	[ENV_IF_NONE_MATCH] = "HTTP_IF_NONE_MATCH",
-	[ENV_LANGUAGE] = "HTTP_ACCEPT_LANGUAGE",
-	[ENV_REMOTE] = "REMOTE_ADDR",
-	[ENV_ID] = "HTTP_X_REQUEST_ID",
-	[ENV_SERVER_ID] = "CASCADE_REQUEST_ID",
+#define NAME(text)                                                                                 \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
+static const struct {
+	const char *name;
+	size_t len;
+} env_of[ENV__MAX] = {
+	[ENV_METHOD] = NAME("REQUEST_METHOD"),
+	[ENV_REQUEST_URI] = NAME("REQUEST_URI"),
+	[ENV_DOCUMENT_URI] = NAME("DOCUMENT_URI"),
+	[ENV_SCRIPT_NAME] = NAME("SCRIPT_NAME"),
+	[ENV_PATH_INFO] = NAME("PATH_INFO"),
+	[ENV_QUERY] = NAME("QUERY_STRING"),
+	[ENV_LENGTH] = NAME("CONTENT_LENGTH"),
+	[ENV_ENCODING] = NAME("HTTP_CONTENT_ENCODING"),
+	[ENV_IDEMPOTENCY] = NAME("HTTP_IDEMPOTENCY_KEY"),
+	[ENV_AUTHORIZATION] = NAME("HTTP_AUTHORIZATION"),
+	[ENV_IF_NONE_MATCH] = NAME("HTTP_IF_NONE_MATCH"),
+	[ENV_LANGUAGE] = NAME("HTTP_ACCEPT_LANGUAGE"),
+	[ENV_REMOTE] = NAME("REMOTE_ADDR"),
+	[ENV_ID] = NAME("HTTP_X_REQUEST_ID"),
+	[ENV_SERVER_ID] = NAME("CASCADE_REQUEST_ID"),
 };
+#undef NAME
 
 void
 request_env(char *const *envp, const char *env[ENV__MAX])
@@ -45,8 +53,8 @@ request_env(char *const *envp, const char *env[ENV__MAX])
 		if (eq == NULL || eq[1] == '\0')
 			continue;
 		for (size_t i = 0; i < ENV__MAX; i++) {
-			if (strlen(env_name[i]) == (size_t)(eq - *envp) &&
-			    memcmp(env_name[i], *envp, (size_t)(eq - *envp)) == 0)
+			if (env_of[i].len == (size_t)(eq - *envp) &&
+			    memcmp(env_of[i].name, *envp, env_of[i].len) == 0)
 				env[i] = eq + 1;
 		}
 	}

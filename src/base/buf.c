@@ -96,23 +96,27 @@ buf_putc(struct buf *b, char c)
 void
 buf_printf(struct buf *b, const char *fmt, ...)
 {
+	size_t room = b->failed ? 0 : b->size - b->len; /* it may fit, its NUL included */
 	va_list ap;
 	char *to;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(room > 0 ? b->data + b->len : NULL, room, fmt, ap);
 	va_end(ap);
-	if (n < 0) {
+	if (n < 0)
 		b->failed = true;
+	to = n < 0 ? NULL : buf_reserve(b, (size_t)n);
+	if (to == NULL) {
+		if (room > 0)
+			b->data[b->len] = '\0';
 		return;
 	}
-	to = buf_reserve(b, (size_t)n);
-	if (to == NULL)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(to, (size_t)n + 1, fmt, ap);
-	va_end(ap);
+	if ((size_t)n >= room) {
+		va_start(ap, fmt);
+		vsnprintf(to, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	}
 	b->len += (size_t)n;
 }
 

@@ -142,10 +142,7 @@ put_tail(struct log_line *l, const char *s)
 static bool
 is_bare(const char *s)
 {
-	static const char bare[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-				   "._:/+@,-";
-
-	return *s != '\0' && s[strspn(s, bare)] == '\0';
+	return *s != '\0' && s[parse_word_len(s, "._:/+@,-")] == '\0';
 }
 
 static bool
@@ -220,16 +217,17 @@ log_str(struct log_line *l, const char *key, const char *value)
 void
 log_int(struct log_line *l, const char *key, int64_t value)
 {
-	char text[24];
+	char text[RENDER_INT_SIZE];
 
-	snprintf(text, sizeof(text), "%lld", (long long)value);
-	log_str(l, key, text);
+	log_str(l, key, render_int(text, value));
 }
 
 void
 log_begin(struct log_line *l, enum log_level level, const char *event)
 {
-	char seconds[24], time[32];
+	static char seconds[24];
+	static int64_t rendered = -1;
+	char time[32];
 	int64_t ms;
 
 	l->len = 0;
@@ -239,7 +237,10 @@ log_begin(struct log_line *l, enum log_level level, const char *event)
 	if (!l->on)
 		return;
 	ms = clock_wall_ms();
-	render_time_utc(seconds, sizeof(seconds), ms / 1000);
+	if (rendered != ms / 1000) {
+		rendered = ms / 1000;
+		render_time_utc(seconds, sizeof(seconds), rendered);
+	}
 	snprintf(time, sizeof(time), "%s.%03dZ", seconds, (int)(ms % 1000));
 	log_str(l, "time", time);
 	log_str(l, "level", levels[level].name);

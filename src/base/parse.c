@@ -377,6 +377,34 @@ utf8_prefix(const char *s, size_t max)
 	return i;
 }
 
+size_t
+parse_word_len(const char *s, const char *also)
+{
+	size_t n = 0;
+
+	/* strspn() would make a table of so many first */
+	while ((s[n] >= '0' && s[n] <= '9') || ((s[n] | 32) >= 'a' && (s[n] | 32) <= 'z') ||
+	       (s[n] != '\0' && strchr(also, s[n]) != NULL))
+		n++;
+	return n;
+}
+
+const char *
+render_int(char buf[RENDER_INT_SIZE], int64_t n)
+{
+	char *p = buf + RENDER_INT_SIZE - 1;
+	uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+
+	*p = '\0';
+	do {
+		*--p = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	if (n < 0)
+		*--p = '-';
+	return p;
+}
+
 void
 render_hex(char *out, const unsigned char *p, size_t n)
 {

@@ -37,6 +37,11 @@ size_t utf8_next(const char *s, size_t n);
 size_t utf8_chars(const char *s);
 /* Bytes of the longest prefix of S that has at most MAX characters. */
 size_t utf8_prefix(const char *s, size_t max);
+/* Bytes at the start of S that are ASCII letters, digits, or among those of ALSO. */
+size_t parse_word_len(const char *s, const char *also);
+/* N in decimal, ended by NUL: where it begins in BUF. */
+#define RENDER_INT_SIZE 21
+const char *render_int(char buf[RENDER_INT_SIZE], int64_t n);
 /* Lowercase hex of N bytes into OUT (2 * N + 1 bytes). */
 void render_hex(char *out, const unsigned char *p, size_t n);
 

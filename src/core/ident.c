@@ -87,10 +87,13 @@ ident_credential(char out[CREDENTIAL_LEN + 1], const char *prefix)
 void
 ident_sha256(char out[SHA256_HEX_LEN + 1], const void *p, size_t n)
 {
+	static EVP_MD *sha256; /* EVP_sha256() is looked up anew each time that it is used */
 	unsigned char md[SHA256_LEN];
 
 	out[0] = '\0';
-	if (EVP_Digest(p, n, md, NULL, EVP_sha256(), NULL) == 1)
+	if (sha256 == NULL)
+		sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (sha256 != NULL && EVP_Digest(p, n, md, NULL, sha256, NULL) == 1)
 		render_hex(out, md, sizeof(md));
 }
 
@@ -134,7 +137,5 @@ ident_request_id_is_sane(const char *id)
 	if (id == NULL)
 		return false;
 	n = strnlen(id, REQUEST_ID_MAX + 1);
-	return n >= 1 && n <= REQUEST_ID_MAX &&
-	       strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-") ==
-		   n;
+	return n >= 1 && n <= REQUEST_ID_MAX && parse_word_len(id, "._:-") == n;
 }

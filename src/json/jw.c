@@ -190,18 +190,10 @@ jw_strn(struct jw *w, const char *s, size_t n)
 void
 jw_int(struct jw *w, int64_t n)
 {
-	char text[20]; /* as many characters as INT64_MIN has */
-	char *p = text + sizeof(text);
-	uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+	char text[RENDER_INT_SIZE];
 
-	do {
-		*--p = (char)('0' + rest % 10);
-		rest /= 10;
-	} while (rest > 0);
-	if (n < 0)
-		*--p = '-';
 	separate(w);
-	buf_add(w->out, p, (size_t)(text + sizeof(text) - p));
+	buf_puts(w->out, render_int(text, n));
 }
 
 void

@@ -369,6 +369,34 @@ test_hex(void **state)
 	assert_string_equal(out, "");
 }
 
+static void
+test_word(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_word_len("", "-"), 0);
+	assert_int_equal(parse_word_len("azAZ09-_.x", "._-"), 10);
+	assert_int_equal(parse_word_len("ab c", "-"), 2);
+	for (int c = 1; c < 256; c++) { /* no byte that merely resembles a letter in one bit */
+		const char s[] = { (char)c, '\0' };
+		bool word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+			    (c >= 'A' && c <= 'Z') || c == '-';
+
+		assert_int_equal(parse_word_len(s, "-"), word ? 1 : 0);
+	}
+}
+
+static void
+test_render_int(void **state)
+{
+	char buf[RENDER_INT_SIZE];
+
+	(void)state;
+	assert_string_equal(render_int(buf, 0), "0");
+	assert_string_equal(render_int(buf, -7), "-7");
+	assert_string_equal(render_int(buf, INT64_MAX), "9223372036854775807");
+	assert_string_equal(render_int(buf, INT64_MIN), "-9223372036854775808");
+}
+
 int
 main(void)
 {
@@ -383,6 +411,8 @@ main(void)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_utf8_lengths),
 		cmocka_unit_test(test_hex),
+		cmocka_unit_test(test_word),
+		cmocka_unit_test(test_render_int),
 	};
 
 	return cmocka_run_group_tests_name("parse", tests, NULL, NULL);
