@@ -36,6 +36,14 @@ clock_mono_us(void)
 }
 
 int64_t
+clock_rested_ms(int64_t begin_ms, int64_t share, int64_t max_ms)
+{
+	int64_t rest = share * (clock_mono_ms() - begin_ms);
+
+	return begin_ms + (rest < max_ms ? rest : max_ms);
+}
+
+int64_t
 clock_wall_s(void)
 {
 	return now(CLOCK_REALTIME).tv_sec;

@@ -8,6 +8,9 @@
 /* Monotonic milliseconds and microseconds: for intervals; never steps. */
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
+/* When what began at BEGIN_MS (monotonic) and has ended now may be done again, so that it takes a
+ * SHAREth of the time at most; MAX_MS after it began at the latest. */
+int64_t clock_rested_ms(int64_t begin_ms, int64_t share, int64_t max_ms);
 /* Wall clock, UTC: for token expiry and log lines only. */
 int64_t clock_wall_s(void);
 int64_t clock_wall_ms(void);

@@ -25,10 +25,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RESUME_IDLE_S  30  /* a dispatcher that was silent for this long has died */
-#define DISPATCH_MS    500 /* a tick for the batches of runs */
-#define COUNT_SPACING  50  /* the queue is counted for a 50th of the time at most */
-#define ASSIGN_BATCHES 4   /* a tick: the rest waits for the next, so that no tick is long */
+#define RESUME_IDLE_S  30    /* a dispatcher that was silent for this long has died */
+#define DISPATCH_MS    500   /* a tick for the batches of runs */
+#define SHARE	       50    /* what walks much does so for a 50th of the time at most, ... */
+#define REST_MAX_MS    10000 /* ... but after so long at the latest */
+#define ASSIGN_BATCHES 4     /* a tick: the rest waits for the next, so that no tick is long */
 
 bool
 tick_name(struct daemon *d)
@@ -57,12 +58,13 @@ note_offline(const char *node_id, int64_t released)
 }
 
 static void
-note_count(const char *event, int64_t n)
+note_count(struct daemon *d, const char *event, int64_t n)
 {
 	struct log_line l;
 
 	if (n == 0)
 		return;
+	d->found = true;
 	log_begin(&l, LOG_LVL_INFO, event);
 	log_int(&l, "count", n);
 	log_end(&l);
@@ -102,7 +104,7 @@ step_leases(struct daemon *d, struct fault *f)
 
 	if (!d->grace)
 		TRY(db_expire_leases(d->db, d->conf, &n, f));
-	note_count("leases_expired", n);
+	note_count(d, "leases_expired", n);
 	return CS_OK;
 }
 
@@ -113,7 +115,7 @@ step_reservations(struct daemon *d, struct fault *f)
 
 	if (!d->grace)
 		TRY(db_expire_reservations(d->db, d->conf, &n, f));
-	note_count("reservations_freed", n);
+	note_count(d, "reservations_freed", n);
 	return CS_OK;
 }
 
@@ -124,8 +126,8 @@ step_adopt(struct daemon *d, struct fault *f)
 	struct db_adopted adopted;
 
 	TRY(db_adopt(d->db, &adopted, f));
-	note_count("adopted", adopted.adopted);
-	note_count("duplicates_closed", adopted.duplicates);
+	note_count(d, "adopted", adopted.adopted);
+	note_count(d, "duplicates_closed", adopted.duplicates);
 	return CS_OK;
 }
 
@@ -135,7 +137,7 @@ step_repair(struct daemon *d, struct fault *f)
 	int64_t n;
 
 	TRY(db_repair_shown(d->db, &d->repair_cursor, &n, f));
-	note_count("shown_repaired", n);
+	note_count(d, "shown_repaired", n);
 	return CS_OK;
 }
 
@@ -145,7 +147,7 @@ step_orphans(struct daemon *d, struct fault *f)
 	int64_t n;
 
 	TRY(db_fail_orphans(d->db, d->conf, &n, f));
-	note_count("orphans_failed", n);
+	note_count(d, "orphans_failed", n);
 	return CS_OK;
 }
 
@@ -155,7 +157,7 @@ step_retain(struct daemon *d, struct fault *f)
 	int64_t n = 0;
 
 	TRY(db_retain(d->db, d->conf, &n, f));
-	note_count("retired", n);
+	note_count(d, "retired", n);
 	return CS_OK;
 }
 
@@ -187,7 +189,7 @@ step_runs(struct daemon *d, struct fault *f)
 	int64_t n;
 
 	TRY(db_runs_step(d->db, d->conf, RESUME_IDLE_S, DISPATCH_MS, &n, &d->busy, f));
-	note_count("batches_dispatched", n);
+	note_count(d, "batches_dispatched", n);
 	return CS_OK;
 }
 
@@ -200,7 +202,7 @@ assign(struct daemon *d, int64_t *done, struct fault *f)
 	*done = 0;
 	for (int i = 0; i < ASSIGN_BATCHES && n > 0; i++) {
 		TRY(db_assign(d->db, d->conf, &n, f));
-		note_count("assigned", n);
+		note_count(d, "assigned", n);
 		*done += n;
 	}
 	return CS_OK;
@@ -212,7 +214,7 @@ step_balance(struct daemon *d, struct fault *f)
 	int64_t n;
 
 	TRY(db_balance(d->db, d->conf, &n, f));
-	note_count("rebalanced", n);
+	note_count(d, "rebalanced", n);
 	return CS_OK;
 }
 
@@ -255,7 +257,7 @@ step_gauges(struct daemon *d, struct fault *f)
 	if (begin < d->count_due_ms)
 		return CS_OK;
 	TRY(db_gauge_count(d->db, f));
-	d->count_due_ms = begin + COUNT_SPACING * (clock_mono_ms() - begin);
+	d->count_due_ms = clock_rested_ms(begin, SHARE, INT64_MAX);
 	return CS_OK;
 }
 
@@ -265,25 +267,43 @@ static const struct {
 	const char *name;
 	enum cs_err (*run)(struct daemon *d, struct fault *f);
 	bool refresh; /* each cascaded.refresh, else each tick */
+	bool rests;   /* where it found nothing to do: it walks all that is assigned, or waits */
 } steps[] = {
 	{ "grace", step_grace, true },
 	{ "sync_nodes", step_sync_nodes, true },
 	{ "nodes", step_nodes, true },
 	{ "leases", step_leases, true },
-	{ "reservations", step_reservations, true },
-	{ "adopt", step_adopt, true },
+	{ "reservations", step_reservations, true, true },
+	{ "adopt", step_adopt, true, true },
 	{ "repair", step_repair, true },
 	{ "orphans", step_orphans, true },
 	{ "retain", step_retain, false },
 	{ "schedule", step_schedule, false },
 	{ "runs", step_runs, false },
 	{ "assign", step_assign, false },
-	{ "balance", step_balance, true },
+	{ "balance", step_balance, true, true },
 	{ "wake", step_wake, false },
 	{ "gauges", step_gauges, true },
 	{ "alerts", step_alerts, true },
 	{ "alert_send", step_alert_send, false },
 };
+
+/* Runs step I, unless it rests. */
+static enum cs_err
+run_step(struct daemon *d, size_t i, struct fault *f)
+{
+	int64_t begin = clock_mono_ms();
+	enum cs_err rc;
+
+	if (begin < d->rests_ms[i])
+		return CS_OK;
+	fault_clear(f);
+	d->found = false;
+	rc = steps[i].run(d, f);
+	if (rc == CS_OK && steps[i].rests && !d->found)
+		d->rests_ms[i] = clock_rested_ms(begin, SHARE, REST_MAX_MS);
+	return rc;
+}
 
 /* CS_EDBDOWN ends the tick; any other failure is the step's own. */
 static enum cs_err
@@ -293,11 +313,11 @@ run_steps(struct daemon *d, struct fault *f)
 	bool due = d->refreshed_ms == 0 || now - d->refreshed_ms >= d->conf->refresh_s * 1000;
 	enum cs_err rc;
 
+	_Static_assert(ARRAY_LEN(steps) <= TICK_STEPS_MAX, "struct daemon has no room for them");
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
 		if (steps[i].refresh && !due)
 			continue;
-		fault_clear(f);
-		rc = steps[i].run(d, f);
+		rc = run_step(d, i, f);
 		if (rc == CS_EDBDOWN)
 			return rc;
 		if (rc != CS_OK)

@@ -12,6 +12,8 @@ struct http_multi;
 struct schedule;
 struct wake;
 
+#define TICK_STEPS_MAX 24
+
 struct daemon {
 	const struct conf *conf;
 	struct db *db;
@@ -24,15 +26,17 @@ struct daemon {
 	int64_t reloads;	  /* of the schedule, that were asked for so far */
 	char holder[128];	  /* our name in cascade_leader */
 	bool leads;
-	bool away;	       /* the last tick found no database */
-	bool grace;	       /* after an outage of ours: nothing is rescued for now */
-	bool busy;	       /* there is more to do now: the next tick comes at once */
-	bool more_due;	       /* so is more of the schedule */
-	int64_t repair_cursor; /* where db_repair_shown() stands */
-	int64_t refreshed_ms;  /* monotonic; 0 = refresh at the next tick */
-	int64_t count_due_ms;  /* monotonic; the queue is not counted before */
-	int64_t peek_due_ms;   /* monotonic; tick_peek() does not look before */
-	int64_t newest;	       /* row number of the last allocation that it has seen */
+	bool away;			  /* the last tick found no database */
+	bool grace;			  /* after an outage of ours: nothing is rescued for now */
+	bool busy;			  /* there is more to do now: the next tick comes at once */
+	bool more_due;			  /* so is more of the schedule */
+	int64_t repair_cursor;		  /* where db_repair_shown() stands */
+	bool found;			  /* the step that runs had something to do */
+	int64_t refreshed_ms;		  /* monotonic; 0 = refresh at the next tick */
+	int64_t rests_ms[TICK_STEPS_MAX]; /* monotonic; a step is not run before */
+	int64_t count_due_ms;		  /* monotonic; the queue is not counted before */
+	int64_t peek_due_ms;		  /* monotonic; tick_peek() does not look before */
+	int64_t newest;			  /* row number of the last allocation that it has seen */
 };
 
 /* Names the daemon in D->holder: host, pid and random bits, so that no restart inherits a lead. */

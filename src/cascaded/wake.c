@@ -23,6 +23,9 @@
 #define SPACING_MS 1000 /* between two calls of a node */
 #define ANSWER_MAX 1024 /* nobody reads it */
 #define JITTER	   0.2
+/* Whether anybody could be called is looked for during a 100th of the time, but every 5 s. */
+#define ANYBODY_SHARE	    100
+#define ANYBODY_REST_MAX_MS 5000
 
 enum outcome { TAKEN, REJECTED, TIMED_OUT, FAILED, REFUSED, OUTCOME__MAX };
 
@@ -50,6 +53,8 @@ struct wake {
 	size_t n, size;
 	size_t flying;
 	int64_t due_ms; /* monotonic: somebody waits until then, for no reason but the last call */
+	bool anybody;	/* there are nodes to call, as far as is known ... */
+	int64_t anybody_due_ms;	      /* ... and when to look again (monotonic) */
 	int64_t counts[OUTCOME__MAX]; /* since they were added up */
 };
 
@@ -402,14 +407,40 @@ forget(struct wake *w, const struct conf *conf)
 	w->n = kept;
 }
 
+/* *WORTH: there is something to call for, and perhaps somebody to call. A fleet that only polls
+ * names no address: then what is assigned and what waits need not be read. */
+static enum cs_err
+is_worth_a_look(struct wake *w, struct db *db, bool *worth, struct fault *f)
+{
+	int64_t begin = clock_mono_ms();
+	bool given, waits;
+
+	*worth = false;
+	TRY(db_wake_assigned(db, 0, &given, f));
+	TRY(db_wake_waiting(db, &waits, f));
+	if (!given && !waits)
+		return CS_OK;
+	if (begin >= w->anybody_due_ms) {
+		TRY(db_wake_anybody(db, &w->anybody, f));
+		w->anybody_due_ms = clock_rested_ms(begin, ANYBODY_SHARE, ANYBODY_REST_MAX_MS);
+	}
+	*worth = w->anybody;
+	return CS_OK;
+}
+
 enum cs_err
 wake_look(struct wake *w, struct db *db, const struct conf *conf, struct fault *f)
 {
+	bool worth;
+
 	w->due_ms = INT64_MAX;
 	for (size_t i = 0; i < w->n; i++)
 		w->peers[i]->seen = false;
-	TRY(look_own(w, db, conf, f));
-	TRY(look_pool(w, db, conf, f));
+	TRY(is_worth_a_look(w, db, &worth, f));
+	if (worth) {
+		TRY(look_own(w, db, conf, f));
+		TRY(look_pool(w, db, conf, f));
+	}
 	forget(w, conf);
 	return CS_OK;
 }

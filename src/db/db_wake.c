@@ -6,6 +6,16 @@
 #include "db/db_wake.h"
 
 enum cs_err
+db_wake_anybody(struct db *db, bool *any, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	TRY(DB_QUERY(db, f, &r, STMT_WAKE_ANYBODY));
+	*any = db_next(&r);
+	return CS_OK;
+}
+
+enum cs_err
 db_wake_waiting(struct db *db, bool *waits, struct fault *f)
 {
 	auto_rows r = { 0 };

@@ -16,6 +16,8 @@ struct db_wake {
 	int64_t feeds;
 };
 
+/* *ANY: there is a node with an address to call; reads nodes until it finds one. */
+enum cs_err db_wake_anybody(struct db *db, bool *any, struct fault *f) cs_mustcheck;
 /* *WAITS: there is work that is ready and nobody's. */
 enum cs_err db_wake_waiting(struct db *db, bool *waits, struct fault *f) cs_mustcheck;
 /* *MORE: more than N allocations are assigned and unclaimed. */
