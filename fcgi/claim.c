@@ -121,11 +121,9 @@ suits(struct ctx *c, const struct db_candidate *d, bool *out)
 static int64_t
 next_look_ms(int64_t begin)
 {
-	int64_t rest = HEAD_SHARE * (clock_mono_ms() - begin);
+	int64_t rested = clock_rested_ms(begin, HEAD_SHARE, HEAD_MAX_MS);
 
-	if (rest < LIST_AGE_MS)
-		rest = LIST_AGE_MS;
-	return begin + (rest < HEAD_MAX_MS ? rest : HEAD_MAX_MS);
+	return rested > begin + LIST_AGE_MS ? rested : begin + LIST_AGE_MS;
 }
 
 static struct own *
@@ -474,7 +472,7 @@ free_overdue(struct ctx *c, bool *freed)
 		return CS_OK;
 	TRY(db_alloc_free_overdue(c->db, c->conf, c->who.node, freed, &c->fault));
 	if (!*freed)
-		l->overdue_due_ms = begin + OVERDUE_SHARE * (clock_mono_ms() - begin);
+		l->overdue_due_ms = clock_rested_ms(begin, OVERDUE_SHARE, INT64_MAX);
 	return CS_OK;
 }
 

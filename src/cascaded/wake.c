@@ -407,12 +407,30 @@ forget(struct wake *w, const struct conf *conf)
 	w->n = kept;
 }
 
-/* *WORTH: there is something to call for, and perhaps somebody to call. A fleet that only polls
- * names no address: then what is assigned and what waits need not be read. */
+/* A fleet that only polls names no address: then what is assigned and what waits need not be read.
+ * Only where that reads every node anyway: WAITS, or more is assigned than there are nodes. */
+static enum cs_err
+look_for_anybody(struct wake *w, struct db *db, bool waits, struct fault *f)
+{
+	int64_t begin = clock_mono_ms();
+	bool much = true;
+
+	if (begin < w->anybody_due_ms)
+		return CS_OK;
+	w->anybody = true;
+	if (!waits)
+		TRY(db_wake_much(db, &much, f));
+	if (!much)
+		return CS_OK;
+	TRY(db_wake_anybody(db, &w->anybody, f));
+	w->anybody_due_ms = clock_rested_ms(begin, ANYBODY_SHARE, ANYBODY_REST_MAX_MS);
+	return CS_OK;
+}
+
+/* *WORTH: there is something to call for, and perhaps somebody to call. */
 static enum cs_err
 is_worth_a_look(struct wake *w, struct db *db, bool *worth, struct fault *f)
 {
-	int64_t begin = clock_mono_ms();
 	bool given, waits;
 
 	*worth = false;
@@ -420,10 +438,7 @@ is_worth_a_look(struct wake *w, struct db *db, bool *worth, struct fault *f)
 	TRY(db_wake_waiting(db, &waits, f));
 	if (!given && !waits)
 		return CS_OK;
-	if (begin >= w->anybody_due_ms) {
-		TRY(db_wake_anybody(db, &w->anybody, f));
-		w->anybody_due_ms = clock_rested_ms(begin, ANYBODY_SHARE, ANYBODY_REST_MAX_MS);
-	}
+	TRY(look_for_anybody(w, db, waits, f));
 	*worth = w->anybody;
 	return CS_OK;
 }

@@ -49,17 +49,24 @@ db_wake_assigned(struct db *db, int64_t n, bool *more, struct fault *f)
 	return CS_OK;
 }
 
+enum cs_err
+db_wake_much(struct db *db, bool *much, struct fault *f)
+{
+	auto_rows r = { 0 };
+
+	TRY(DB_QUERY(db, f, &r, STMT_WAKE_NODES));
+	return db_wake_assigned(db, db_next(&r) ? db_i(&r, 0) : 0, much, f);
+}
+
 /* Reads what is assigned, or the nodes, whichever is less. */
 enum cs_err
 db_wake_own(struct db *db, const struct conf *conf, struct db_rows *rows, struct fault *f)
 {
-	auto_rows r = { 0 };
-	bool more;
+	bool much;
 
-	TRY(DB_QUERY(db, f, &r, STMT_WAKE_NODES));
-	TRY(db_wake_assigned(db, db_next(&r) ? db_i(&r, 0) : 0, &more, f));
+	TRY(db_wake_much(db, &much, f));
 	return DB_QUERY(
-	    db, f, rows, more ? STMT_WAKE_OWN : STMT_WAKE_OWN_FEW, A_I(conf->offline_after_s));
+	    db, f, rows, much ? STMT_WAKE_OWN : STMT_WAKE_OWN_FEW, A_I(conf->offline_after_s));
 }
 
 enum cs_err

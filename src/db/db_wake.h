@@ -22,6 +22,8 @@ enum cs_err db_wake_anybody(struct db *db, bool *any, struct fault *f) cs_mustch
 enum cs_err db_wake_waiting(struct db *db, bool *waits, struct fault *f) cs_mustcheck;
 /* *MORE: more than N allocations are assigned and unclaimed. */
 enum cs_err db_wake_assigned(struct db *db, int64_t n, bool *more, struct fault *f) cs_mustcheck;
+/* *MUCH: so is more than there are nodes, so that db_wake_own() reads the nodes. */
+enum cs_err db_wake_much(struct db *db, bool *much, struct fault *f) cs_mustcheck;
 /* *GIVEN: the newest open allocation came after the one of row number *NEWEST, which it becomes,
  * and a dispatch has created it assigned, or somebody has assigned it since. */
 enum cs_err db_wake_given(

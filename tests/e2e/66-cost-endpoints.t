@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 from cascade import run  # noqa: E402
 from cost import Cost  # noqa: E402
 from endpoints import ENDPOINTS, TOP  # noqa: E402
-from work import article, claim, complete, dispatch, insert, make_feeds, make_task, status, upload  # noqa: E402
+from work import article, claim, complete, dispatch, make_feeds, make_task, status, upload  # noqa: E402
 
 MANY = 900
 WHERE = {"api_url": "http://127.0.0.1:9", "api_key": "CNx", "api_secret": "CSx"}  # nobody is there
@@ -35,7 +35,8 @@ class World:
               " SELECT CONCAT('old', seq), 'past', 'completed', NOW(), NOW() FROM seq_1_to_%d" % MANY)
         self.node = s.new_node("cost", sync_config={"max_capacity": 500})
         self.held = claim(self.node)
-        self.nodes = [s.new_node("more%d" % n).id for n in range(20)]
+        for n in range(20):
+            s.new_node("more%d" % n)
 
     def new_node(self):
         return must(self.admin.post("/nodes", {"node_type": 1, "name": "x"}))["data.node_id"]

@@ -80,7 +80,7 @@ def test_idle(s, t):
         return s.value("SELECT COUNT(*) FROM cascade_open WHERE state = 0 AND node > 0") == "50"
 
     t.ok(wait_for(assigned, WAIT_S), "work is assigned to it")
-    idle(s, t, "some is assigned", 4)
+    idle(s, t, "some is assigned", 3)
     s.sql("SET GLOBAL slow_query_log = 0")
 
 
