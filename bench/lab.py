@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
 sys.path.insert(0, os.path.join(TOP, "tests", "lib"))
@@ -18,8 +19,9 @@ from cascade import BUILD, GUIDE, Stack, wait_for  # noqa: E402
 
 WORKERS = 8
 # Nothing of what is measured is to be read from disk; the log is large enough that it never stalls.
-MARIADBD = ("--innodb-buffer-pool-size=2G --innodb-log-file-size=1G --innodb-flush-log-at-trx-commit=1"
+MARIADBD = ("--innodb-buffer-pool-size=%s --innodb-log-file-size=%s --innodb-flush-log-at-trx-commit=1"
             " --max-allowed-packet=64M")
+POOL_AND_LOG, HUGE_POOL_AND_LOG = ("2G", "1G"), ("12G", "4G")
 BINLOG = " --log-bin=binlog --server-id=1 --sync-binlog=1 --binlog-format=ROW"
 W_ROWS = 400000
 R_ROWS = 100000
@@ -40,7 +42,8 @@ class Lab:
 
     def __init__(self, quick=False, binlog=False, workers=WORKERS, more=None, huge=False):
         self.quick, self.huge, self.workers, self.empty = quick, huge, workers, None
-        env = {"CASCADE_STACK_MARIADBD": MARIADBD + (BINLOG if binlog else ""), "CASCADE_LEASE_CLAIM": "1h",
+        mariadbd = MARIADBD % (HUGE_POOL_AND_LOG if huge else POOL_AND_LOG) + (BINLOG if binlog else "")
+        env = {"CASCADE_STACK_MARIADBD": mariadbd, "CASCADE_LEASE_CLAIM": "1h",
                "CASCADE_NODE_OFFLINE_AFTER": "1h"}
         env.update(more or {})
         self.stack = Stack(workers=workers, env=env)
@@ -170,10 +173,11 @@ class Lab:
                  " SELECT id, 1, 1, %d, MD5(sync_config), NOW(3), NOW(3) FROM we_cascade_nodes"
                  " WHERE id NOT IN (SELECT node_id FROM cascade_node)" % capacity)
 
-    def feeds(self, count):
+    def feeds(self, count, first=1):
+        """Feeds number FIRST to COUNT."""
         self.sql("INSERT INTO we_feeds (id, mp_name, mp_cover, mp_intro, status, created_at, updated_at, faker_id)"
                  " SELECT CONCAT('MP_WXS_', 3000000000 + seq), CONCAT('公众号', seq), CONCAT('https://img.example/', seq, '/cover.jpg'),"
-                 " CONCAT('简介 ', seq), 1, NOW(), NOW(), CONCAT('MzA', 3000000000 + seq) FROM seq_1_to_%d" % count)
+                 " CONCAT('简介 ', seq), 1, NOW(), NOW(), CONCAT('MzA', 3000000000 + seq) FROM seq_%d_to_%d" % (first, count))
 
     def task(self, task_id, **more):
         row = {"id": task_id, "name": "任务" + task_id, "message_type": 0, "message_template": "tpl {{ x }}",
@@ -189,13 +193,21 @@ class Lab:
         return answer["data.allocations_created"]
 
     def pending(self, count):
-        """So much waiting work, in tasks over the same feeds; the dispatch assigns none of it."""
-        feeds = min(count, 1000000)
-        self.feeds(feeds)
+        """At least so much waiting work, in tasks over the same feeds; the dispatch assigns none of what it adds."""
+        missing = count - int(self.stack.value("SELECT COUNT(*) FROM cascade_open WHERE state = 0"))
+        if missing <= 0:
+            return
+        present = int(self.stack.value("SELECT COUNT(*) FROM we_feeds"))
+        feeds = max(present, min(count, 1000000))
+        if feeds > present:
+            self.feeds(feeds, present + 1)
+        first = int(self.stack.value("SELECT COUNT(*) FROM we_message_tasks"))
+        tasks = ["t%d" % n for n in range(first, first + -(-missing // feeds))]
+        for task in tasks:
+            self.task(task)
         self.sql("UPDATE cascade_node SET may_reserve = 0")
-        for n in range(-(-count // feeds)):
-            self.task("t%d" % n)
-            self.dispatch("t%d" % n)
+        with ThreadPoolExecutor(2) as two:  # one for each core
+            list(two.map(self.dispatch, tasks))
         self.sql("UPDATE cascade_node SET may_reserve = 1")
 
     def settled(self):

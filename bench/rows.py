@@ -209,40 +209,43 @@ def latency(lab):
             "commit_max_ms": max(r["max_ms"] for r in commits)}
 
 
-def relative_cost(lab, quick=2, full=5):
-    """What a claim takes, in units of its composed ceiling at that time."""
-    return median([ceiling / rate for rate, ceiling in claim_parts(lab, quick, full)])
+def relative_cost(lab, pending, quick=2, full=5):
+    """What a claim takes with so much waiting, in units of its composed ceiling at that time."""
+    def one():
+        lab.pending(pending)
+        return claim_parts(lab, 1, 1)[0]
+    return median([ceiling / rate for rate, ceiling in repeat(lab, one, quick, full)])
 
 
-def finished(lab, count):
-    """So many rows of work that has ended."""
-    for first in range(1, count + 1, 1000000):
+def finished(lab, first, last):
+    """Rows number FIRST to LAST of work that has ended, in the order in which history comes."""
+    for begin in range(first, last + 1, 1000000):
         lab.sql("INSERT INTO we_cascade_task_allocations (id, task_id, task_name, node_id, feed_ids, status, dispatched_at,"
                 " completed_at, schedule_run_id, article_count, new_article_count, created_at, updated_at, cascade_owned)"
-                " SELECT UUID(), 't0', '任务', CONCAT('node-', 1 + seq MOD 8), '[\"MP_WXS_1\"]', 'completed', NOW() - INTERVAL seq SECOND,"
-                " NOW() - INTERVAL seq SECOND, 'old', 5, 5, NOW() - INTERVAL seq SECOND, NOW(), 1"
-                " FROM seq_%d_to_%d" % (first, min(count, first + 999999)))
+                " SELECT CONCAT('01900000-0000-7000-8000-', LPAD(HEX(seq), 12, '0')), 't0', '任务', CONCAT('node-', 1 + seq MOD 8),"
+                " '[\"MP_WXS_1\"]', 'completed', t, t, 'old', 5, 5, t, t, 1"
+                " FROM (SELECT seq, NOW() - INTERVAL 100000000 - seq SECOND AS t FROM seq_%d_to_%d) AS ended"
+                % (begin, min(last, begin + 999999)))
 
 
 def growth(lab):
-    """A claim's cost with more work pending, and beside finished rows, against 10,000 pending."""
-    sizes, ended = pick(lab, ([50000], 50000), ([1000000, 5000000], 10000000))
+    """A claim's cost as work waits in growing number, and as what has ended does, against 10,000 waiting alone."""
+    least = 10000
+    waiting, ended = pick(lab, ([50000], [50000]), ([1000000, 5000000], [10000000]))
     if lab.huge:
-        sizes, ended = sizes + [20000000], 50000000
-    cost = {}
-    for size in [10000] + sizes:
-        lab.reset()
-        lab.nodes(8)
-        lab.pending(size)
-        cost[size] = relative_cost(lab)
+        waiting, ended = waiting + [20000000], ended + [50000000]
     lab.reset()
     lab.nodes(8)
-    finished(lab, ended)
-    lab.pending(10000)
-    beside = relative_cost(lab) / cost[10000]
-    times = {str(size): round(cost[size] / cost[10000], 3) for size in sizes}
-    return {"rate": None, "ceiling": None, "ratio": max(list(times.values()) + [round(beside, 3)]), "unit": "times the cost",
-            "target": -1.25, "pending": times, "finished": {str(ended): round(beside, 3)}}
+    alone = relative_cost(lab, least)
+    pending = {str(count): round(relative_cost(lab, count) / alone, 3) for count in waiting}
+    lab.reset()
+    lab.nodes(8)
+    beside = {}
+    for first, last in zip([1] + [count + 1 for count in ended], ended):
+        finished(lab, first, last)
+        beside[str(last)] = round(relative_cost(lab, least) / alone, 3)
+    return {"rate": None, "ceiling": None, "ratio": max([*pending.values(), *beside.values()]), "unit": "times the cost",
+            "target": -1.25, "cost_alone": round(alone, 3), "pending": pending, "finished": beside}
 
 
 def snapshot(lab):
@@ -250,11 +253,11 @@ def snapshot(lab):
     lab.reset()
     lab.nodes(8)
     lab.pending(pick(lab, 40000, 2000000))
-    before = relative_cost(lab, 2, 5)
+    before = relative_cost(lab, 0, 2, 5)
     holder = lab.hold_snapshot()
     try:
         held = lab.load(CLAIM, who(8), pick(lab, 8, 600))["packages"]
-        after = relative_cost(lab, 2, 5)
+        after = relative_cost(lab, 0, 2, 5)
     finally:
         holder.kill()
         holder.wait()
