@@ -5,11 +5,16 @@
  */
 #include "fcgi/response.h"
 
+#include <errno.h>
+#include <fastcgi.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #define RETRY_AFTER_S 2 /* where the fault does not say */
 #define NOT_MODIFIED  304
+#define RECORD_MAX    (FCGI_MAX_LENGTH / 8u * 8u) /* whole words, as the protocol recommends */
+#define LARGE	      (32u << 10)		  /* bytes that are worth a write of their own */
 
 static const struct {
 	int status;
@@ -166,12 +171,62 @@ put(FCGX_Stream *out, const char *s, size_t left)
 	return true;
 }
 
-bool
-response_send(const struct reply *r, FCGX_Stream *out)
+/* HEAD and the N bytes behind it, all of them. */
+static bool
+write_both(int fd, FCGI_Header *head, char *s, size_t n)
 {
-	if (!put(out, r->header.data, r->header.len))
+	struct iovec parts[2] = { { head, sizeof(*head) }, { s, n } };
+	struct iovec *part = parts;
+	ssize_t sent;
+
+	while (part < parts + ARRAY_LEN(parts)) {
+		sent = writev(fd, part, (int)(parts + ARRAY_LEN(parts) - part));
+		if (sent < 0 && errno != EINTR)
+			return false;
+		for (; part < parts + ARRAY_LEN(parts) && sent >= (ssize_t)part->iov_len; part++)
+			sent -= (ssize_t)part->iov_len;
+		if (sent > 0) {
+			part->iov_base = (char *)part->iov_base + sent;
+			part->iov_len -= (size_t)sent;
+		}
+	}
+	return true;
+}
+
+/* The same as put(), behind what it has put, from where the text is and in records as large as
+ * there are: libfcgi copies it, and wakes the web server for each 8 KiB. */
+static bool
+put_large(FCGX_Request *fr, char *s, size_t left)
+{
+	bool ok = FCGX_FFlush(fr->out) == 0;
+
+	while (ok && left > 0) {
+		size_t n = left < RECORD_MAX ? left : RECORD_MAX;
+		FCGI_Header head = {
+			.version = FCGI_VERSION_1,
+			.type = FCGI_STDOUT,
+			.requestIdB1 = (unsigned char)(fr->requestId >> 8),
+			.requestIdB0 = (unsigned char)fr->requestId,
+			.contentLengthB1 = (unsigned char)(n >> 8),
+			.contentLengthB0 = (unsigned char)n,
+		};
+
+		ok = write_both(fr->ipcFd, &head, s, n);
+		s += n;
+		left -= n;
+	}
+	return ok;
+}
+
+bool
+response_send(const struct reply *r, FCGX_Request *fr)
+{
+	const struct buf *data = r->data;
+
+	if (!put(fr->out, r->header.data, r->header.len))
 		return false;
-	return r->head || (put(out, r->opening.data, r->opening.len) &&
-			      put(out, r->data->data, r->data->len) &&
-			      put(out, r->closing, strlen(r->closing)));
+	return r->head || (put(fr->out, r->opening.data, r->opening.len) &&
+			      (data->len < LARGE ? put(fr->out, data->data, data->len)
+						 : put_large(fr, data->data, data->len)) &&
+			      put(fr->out, r->closing, strlen(r->closing)));
 }

@@ -27,8 +27,8 @@ void response_reset(struct res *res);
  * error, R->err and C->fault with it.
  */
 void response_build(struct reply *r, struct ctx *c);
-/* Sends R; what fits into libfcgi's buffer goes out with FCGX_Finish_r(), in one write. False: the
- * web server is gone. */
-bool response_send(const struct reply *r, FCGX_Stream *out);
+/* Sends R as the answer to FR; what fits into libfcgi's buffer goes out with FCGX_Finish_r(), in
+ * one write. False: the web server is gone. */
+bool response_send(const struct reply *r, FCGX_Request *fr);
 
 #endif

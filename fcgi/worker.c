@@ -340,7 +340,7 @@ serve(struct worker *w, FCGX_Request *fr)
 	}
 	request_drain(fr->in);
 	response_build(r, &x.ctx);
-	if (!response_send(r, fr->out))
+	if (!response_send(r, fr))
 		log_info("client_gone", "answer to %s not sent", x.req.id);
 	finish(w, fr);
 	db = db_stats(w->db);

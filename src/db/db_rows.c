@@ -30,6 +30,8 @@ struct result {
 };
 
 #define SHORT_MAX 256
+#define TIME_FORM "yyyy-mm-ddThh:mm:ss"
+#define TIME_LEN  ((uint32_t)sizeof(TIME_FORM) - 1)
 
 /* Where the library puts the row it fetches. Of text that is longer than its buffer here only the
  * length is learnt, and it is then fetched to its final place. */
@@ -78,17 +80,17 @@ static bool
 copy_text(struct result *r, MYSQL_STMT *st, const char *text, unsigned col, size_t len)
 {
 	MYSQL_BIND b = { .buffer_type = MYSQL_TYPE_STRING, .buffer_length = len };
+	char *to = buf_reserve(&r->text, len + 1);
 
-	if (len <= SHORT_MAX) {
-		buf_add(&r->text, text, len);
-		return true;
-	}
-	b.buffer = buf_reserve(&r->text, len + 1);
-	if (b.buffer == NULL)
+	if (to == NULL)
+		return len <= SHORT_MAX; /* the buffer remembers; the rest is still to be read */
+	b.buffer = to;
+	if (len <= SHORT_MAX)
+		memcpy(to, text, len);
+	else if (mysql_stmt_fetch_column(st, &b, col, 0) != 0)
 		return false;
-	if (mysql_stmt_fetch_column(st, &b, col, 0) != 0)
-		return false;
-	r->text.len += len;
+	to[len] = '\0';
+	r->text.len += len + 1;
 	return true;
 }
 
@@ -103,7 +105,7 @@ put_digits(char *to, unsigned width, unsigned n)
 static void
 copy_time(struct result *r, const MYSQL_TIME *t)
 {
-	char text[] = "yyyy-mm-ddThh:mm:ss";
+	char text[] = TIME_FORM;
 
 	put_digits(text, 4, t->year);
 	put_digits(text + 5, 2, t->month);
@@ -111,13 +113,12 @@ copy_time(struct result *r, const MYSQL_TIME *t)
 	put_digits(text + 11, 2, t->hour);
 	put_digits(text + 14, 2, t->minute);
 	put_digits(text + 17, 2, t->second);
-	buf_add(&r->text, text, sizeof(text) - 1);
+	buf_add(&r->text, text, sizeof(text));
 }
 
 static bool
 copy_cell(struct result *r, struct cell *c, MYSQL_STMT *st, struct landing *l, unsigned col)
 {
-	size_t at = r->text.len;
 	const MYSQL_TIME *t = &l->time[col];
 
 	c->null = l->null[col] || (c->type == 't' && is_zero_date(t));
@@ -127,13 +128,11 @@ copy_cell(struct result *r, struct cell *c, MYSQL_STMT *st, struct landing *l, u
 		c->i = l->num[col];
 		return true;
 	}
-	c->at = at;
-	if (c->type == 't')
-		copy_time(r, t);
-	else if (!copy_text(r, st, l->text[col], col, l->len[col]))
-		return false;
-	c->len = (uint32_t)(r->text.len - at);
-	buf_putc(&r->text, '\0');
+	c->at = r->text.len;
+	c->len = c->type == 't' ? TIME_LEN : (uint32_t)l->len[col];
+	if (c->type != 't')
+		return copy_text(r, st, l->text[col], col, c->len);
+	copy_time(r, t);
 	return true;
 }
 

@@ -2,6 +2,7 @@
 /* The JSON writer: commas at every level, escapes, numbers, failure of the buffer. */
 #include "json/jw.h"
 #include "base/clock.h"
+#include "json/plain.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,6 +152,33 @@ test_long_list(void **state)
 	buf_free(&b);
 }
 
+/* Texts of every length around a word, with each byte in each place, at each alignment. */
+static void
+test_plain(void **state)
+{
+	char text[40];
+	bool ascii;
+
+	(void)state;
+	for (size_t n = 0; n <= 25; n++) {
+		char *s = text + n % 8;
+
+		memset(text, 'a', sizeof(text));
+		assert_int_equal(json_plain(s, n, &ascii), n);
+		assert_true(ascii);
+		for (size_t i = 0; i < n; i++) {
+			for (int c = 0; c < 256; c++) {
+				bool special = c < ' ' || c == '"' || c == '\\';
+
+				s[i] = (char)c;
+				assert_int_equal(json_plain(s, n, &ascii), special ? i : n);
+				assert_true(ascii == (special || c < 0x80));
+			}
+			s[i] = 'a';
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -160,6 +188,7 @@ main(void)
 		cmocka_unit_test(test_integers),
 		cmocka_unit_test(test_failure),
 		cmocka_unit_test(test_long_list),
+		cmocka_unit_test(test_plain),
 	};
 
 	return cmocka_run_group_tests_name("jw", tests, NULL, NULL);
