@@ -244,8 +244,8 @@ claim_offered(struct ctx *c, struct walk *w, struct picks *p, size_t max, bool *
 	int64_t begin = clock_mono_ms(), seq[DB_OFFER_MAX];
 	bool start = begin >= own->due_ms;
 	bool none = !start && own->none && own->assigned == c->who.assigned;
-	const struct db_queue_place from = start ? (struct db_queue_place){ 0 } : own->place;
-	struct db_wanted wanted = { none ? NULL : &from, seq, p->n, p->n > max ? p->n : max };
+	const struct db_queue_place head = { 0 }, *from = start ? &head : &own->place;
+	struct db_wanted wanted = { none ? NULL : from, seq, p->n, p->n > max ? p->n : max };
 	struct db_offer offer[DB_OFFER_MAX];
 	struct db_log log = { 0 };
 	auto_rows rows = { 0 };

@@ -392,7 +392,7 @@ parse_word_len(const char *s, const char *also)
 const char *
 render_int(char buf[RENDER_INT_SIZE], int64_t n)
 {
-	char *p = buf + RENDER_INT_SIZE - 1;
+	char *p = &buf[RENDER_INT_SIZE - 1];
 	uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
 
 	*p = '\0';

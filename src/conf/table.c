@@ -428,6 +428,14 @@ load_all(struct conf_load *l, const char *path)
 	return l->table->check(l);
 }
 
+static void
+free_owned(struct owned_conf *c)
+{
+	arena_free(c->arena);
+	free(c->origin);
+	free(c);
+}
+
 static struct owned_conf *
 new_conf(const struct conf_table *table)
 {
@@ -438,7 +446,7 @@ new_conf(const struct conf_table *table)
 	c->arena = arena_new(ARENA_CAP);
 	c->origin = calloc(table->n, sizeof(*c->origin));
 	if (c->arena == NULL || c->origin == NULL) {
-		conf_table_free(c->conf);
+		free_owned(c);
 		return NULL;
 	}
 	return c;
@@ -471,12 +479,7 @@ conf_table_load(const struct conf_table *table, const char *path, void **conf, s
 void
 conf_table_free(void *conf)
 {
-	struct owned_conf *c;
-
 	if (conf == NULL)
 		return;
-	c = (struct owned_conf *)((char *)conf - offsetof(struct owned_conf, conf));
-	arena_free(c->arena);
-	free(c->origin);
-	free(c);
+	free_owned((struct owned_conf *)((char *)conf - offsetof(struct owned_conf, conf)));
 }

@@ -56,7 +56,7 @@ landing_init(struct landing *l, const char *cols)
 			.is_null = &l->null[i],
 			.error = &l->cut[i],
 			.buffer_type = MYSQL_TYPE_STRING,
-			.buffer = l->text[i],
+			.buffer = &l->text[i],
 			.buffer_length = SHORT_MAX,
 		};
 		if (cols[i] == 'i') {
