@@ -57,7 +57,7 @@ def main():
     p.add_argument("--only", nargs="+", metavar="NAME", choices=[b.__name__ for b in rows.ALL])
     p.add_argument("--quick", action="store_true", help="under 30 s each, scaled down")
     p.add_argument("--json", action="store_true", help="one object of all figures instead of the table")
-    p.add_argument("--huge", action="store_true", help="growth: 20,000,000 pending, 50,000,000 finished; needs %d GiB" % HUGE_GIB)
+    p.add_argument("--huge", action="store_true", help="growth: 20,000,000 pending, 50,000,000 finished; needs %d GiB, and 16 of memory" % HUGE_GIB)
     p.add_argument("--no-binlog", action="store_true", help="leave out the runs on a server that writes a binary log")
     p.add_argument("--plots", metavar="DIR", help="write the plots there (needs gnuplot)")
     p.add_argument("--flame", metavar="FILE", help="only a flame graph of the claim path, as SVG (needs perf)")

@@ -209,12 +209,13 @@ def latency(lab):
             "commit_max_ms": max(r["max_ms"] for r in commits)}
 
 
-def relative_cost(lab, pending, quick=2, full=5):
-    """What a claim takes with so much waiting, in units of its composed ceiling at that time."""
+def relative_cost(lab, pending=None):
+    """What a claim takes, in units of its composed ceiling at that time; where PENDING is given, with at least so much waiting."""
     def one():
-        lab.pending(pending)
+        if pending is not None:
+            lab.pending(pending)
         return claim_parts(lab, 1, 1)[0]
-    return median([ceiling / rate for rate, ceiling in repeat(lab, one, quick, full)])
+    return median([ceiling / rate for rate, ceiling in repeat(lab, one, 2, 5)])
 
 
 def finished(lab, first, last):
@@ -253,11 +254,11 @@ def snapshot(lab):
     lab.reset()
     lab.nodes(8)
     lab.pending(pick(lab, 40000, 2000000))
-    before = relative_cost(lab, 0, 2, 5)
+    before = relative_cost(lab)
     holder = lab.hold_snapshot()
     try:
         held = lab.load(CLAIM, who(8), pick(lab, 8, 600))["packages"]
-        after = relative_cost(lab, 0, 2, 5)
+        after = relative_cost(lab)
     finally:
         holder.kill()
         holder.wait()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Renders what a handler left behind, or the fault it ended with. The detail of a fault is for the
- * log: nothing here reads it.
+ * Renders what a handler left behind, or the fault it ended with, and sends it: by libfcgi, but for
+ * data that is large. The detail of a fault is for the log: nothing here reads it.
  */
 #include "fcgi/response.h"
 
@@ -193,13 +193,18 @@ write_both(int fd, FCGI_Header *head, char *s, size_t n)
 	return true;
 }
 
-/* The same as put(), behind what it has put, from where the text is and in records as large as
- * there are: libfcgi copies it, and wakes the web server for each 8 KiB. */
+/* What is large goes from where it is, in records as large as there are: libfcgi would copy it, and
+ * wake the web server for each 8 KiB. */
 static bool
-put_large(FCGX_Request *fr, char *s, size_t left)
+put_data(FCGX_Request *fr, const struct buf *data)
 {
-	bool ok = FCGX_FFlush(fr->out) == 0;
+	char *s = data->data;
+	size_t left = data->len;
+	bool ok;
 
+	if (left < LARGE)
+		return put(fr->out, s, left);
+	ok = FCGX_FFlush(fr->out) == 0; /* what comes before it */
 	while (ok && left > 0) {
 		size_t n = left < RECORD_MAX ? left : RECORD_MAX;
 		FCGI_Header head = {
@@ -221,12 +226,8 @@ put_large(FCGX_Request *fr, char *s, size_t left)
 bool
 response_send(const struct reply *r, FCGX_Request *fr)
 {
-	const struct buf *data = r->data;
-
 	if (!put(fr->out, r->header.data, r->header.len))
 		return false;
-	return r->head || (put(fr->out, r->opening.data, r->opening.len) &&
-			      (data->len < LARGE ? put(fr->out, data->data, data->len)
-						 : put_large(fr, data->data, data->len)) &&
+	return r->head || (put(fr->out, r->opening.data, r->opening.len) && put_data(fr, r->data) &&
 			      put(fr->out, r->closing, strlen(r->closing)));
 }

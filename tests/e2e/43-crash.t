@@ -9,13 +9,12 @@ import http.client
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
-from cascade import SLOW, run, wait_for  # noqa: E402
+from cascade import SLOW, children, run, wait_for  # noqa: E402
 from work import article, claim, complete, consistent, dispatch, make_feeds, make_task, status, upload  # noqa: E402
 
 FEEDS = 300 if SLOW == 1 else 60
@@ -52,12 +51,6 @@ def child(node, done, stop, bad):
         done.append(package["allocation_id"])
 
 
-def worker_pids(s):
-    manager = s.pid("cascade-fcgi")
-    found = subprocess.run(["pgrep", "-P", str(manager)], stdout=subprocess.PIPE, text=True).stdout
-    return [int(pid) for pid in found.split()]
-
-
 def test_kills(s, t):
     """kill -9 in the middle of a run"""
     seed = int(os.environ.get("CS_SEED", random.SystemRandom().randrange(1 << 30)))
@@ -88,7 +81,7 @@ def test_kills(s, t):
         if time.monotonic() - began > 60 * SLOW:
             continue
         if what == "worker":
-            pids = worker_pids(s)
+            pids = sorted(children(s.pid("cascade-fcgi")))
             if pids:
                 try:
                     os.kill(dice.choice(pids), signal.SIGKILL)

@@ -16,7 +16,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
-from cascade import BUILD, GUIDE, SLOW, SOURCE, WERSS, run, wait_for  # noqa: E402
+from cascade import BUILD, GUIDE, SLOW, SOURCE, WERSS, children, run, wait_for  # noqa: E402
 from work import make_feeds, make_task  # noqa: E402
 
 WORKERS = 3
@@ -25,8 +25,7 @@ STUCK_S, DRAIN_S = 6 * SLOW, 4 * SLOW
 
 
 def workers(s, manager=None):
-    found = subprocess.run(["pgrep", "-P", str(manager or s.pid("cascade-fcgi"))], stdout=subprocess.PIPE, text=True).stdout
-    return {int(pid) for pid in found.split()}
+    return children(manager or s.pid("cascade-fcgi"))
 
 
 def full(s, count=WORKERS):

@@ -4,11 +4,10 @@
 import os
 import socket
 import struct
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lib"))
-from cascade import GUIDE, run, wait_for  # noqa: E402
+from cascade import GUIDE, children, run, wait_for  # noqa: E402
 from work import make_feeds, make_task  # noqa: E402
 
 # A write of its own begins at 32 KiB of data, and a record of FastCGI holds 65,528 bytes.
@@ -62,10 +61,6 @@ def ask(s, path):
     return connection
 
 
-def workers(s):
-    return subprocess.run(["pgrep", "-P", str(s.pid("cascade-fcgi"))], stdout=subprocess.PIPE, text=True).stdout
-
-
 def gone(s):
     with open(os.path.join(s.log_dir, "cascade-fcgi.log")) as file:
         return file.read().count("event=client_gone")
@@ -74,14 +69,14 @@ def gone(s):
 def test_gone(s, t):
     """a web server that goes away in the middle"""
     s.sql("UPDATE we_cascade_task_allocations SET result_summary = REPEAT('x', 4000000)")
-    before, had = workers(s), gone(s)
+    before, had = children(s.pid("cascade-fcgi")), gone(s)
     for _ in range(4):
         connection = ask(s, LIST)
         t.ok(b"Status: 200" in connection.recv(4096), "it had begun")
         connection.close()
     t.ok(wait_for(lambda: gone(s) == had + 4, 10), "each is noticed, and logged")
     t.eq(len(s.admin().get(LIST)["data.list"][0]["result_summary"]), 4000000, "the next has all of it")
-    t.eq(workers(s), before, "no worker has died")
+    t.eq(children(s.pid("cascade-fcgi")), before, "no worker has died")
 
 
 run(test_sizes, test_feeds, test_gone, workers=2)

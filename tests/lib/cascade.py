@@ -70,6 +70,12 @@ def _is_alive(pid):
         return False
 
 
+def children(pid):
+    """The processes that PID has started and not reaped."""
+    found = subprocess.run(["pgrep", "-P", str(pid)], stdout=subprocess.PIPE, text=True).stdout
+    return {int(child) for child in found.split()}
+
+
 class Response:
     def __init__(self, status, headers, body):
         self.status = status
