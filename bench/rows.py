@@ -215,7 +215,7 @@ def relative_cost(lab, pending=None):
         if pending is not None:
             lab.pending(pending)
         return claim_parts(lab, 1, 1)[0]
-    return median([ceiling / rate for rate, ceiling in repeat(lab, one, 2, 5)])
+    return median([ceiling / rate for rate, ceiling in repeat(lab, one, 1, 5)])
 
 
 def finished(lab, first, last):
